@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: MIT
+/// @file lorica/gpu/thrust_backend.cuh
+/// One source, three machines: CUDA under nvcc; OpenMP or serial C++ under any compiler, where THRUST_DEVICE_SYSTEM says
+/// OMP or CPP. Only the Gemm policy differs. Thrust checks every call it makes and throws thrust::system_error.
+#pragma once
+
+#include <lorica/core/backend.hpp>
+#include <lorica/gpu/buffer.cuh>
+#include <lorica/gpu/loop_gemm.cuh>
+
+#include <thrust/copy.h>
+#include <thrust/device_ptr.h>
+#include <thrust/execution_policy.h>
+#include <thrust/sort.h>
+
+#include <utility>
+#include <vector>
+
+namespace lorica::gpu {
+
+namespace detail {
+
+/// y_i <- f(x_i, ...)
+template <class F, class Y, class... X> struct Mapped;
+template <class F, class Y, class A>
+struct Mapped<F, Y, A> {
+  F f;
+  Y* y;
+  const A* a;
+  LORICA_HD void operator()(index_t i) const { y[i] = convert<Y>(f(convert<arithmetic_t<A>>(a[i]))); }
+};
+template <class F, class Y, class A, class B>
+struct Mapped<F, Y, A, B> {
+  F f;
+  Y* y;
+  const A* a;
+  const B* b;
+  LORICA_HD void operator()(index_t i) const {
+    y[i] = convert<Y>(f(convert<arithmetic_t<A>>(a[i]), convert<arithmetic_t<B>>(b[i])));
+  }
+};
+template <class F, class Y, class A, class B, class C>
+struct Mapped<F, Y, A, B, C> {
+  F f;
+  Y* y;
+  const A* a;
+  const B* b;
+  const C* c;
+  LORICA_HD void operator()(index_t i) const {
+    y[i] = convert<Y>(f(convert<arithmetic_t<A>>(a[i]), convert<arithmetic_t<B>>(b[i]), convert<arithmetic_t<C>>(c[i])));
+  }
+};
+
+template <class T> struct Itself { LORICA_HD double operator()(T x) const { return convert<double>(x); } };
+template <class T> struct Square { LORICA_HD double operator()(T x) const { return convert<double>(x) * convert<double>(x); } };
+
+/// Piece i of a sum: at most `piece_size` neighbours, in order.
+inline constexpr index_t piece_size = 256;
+template <class F, class T>
+struct PieceSum {
+  F f;
+  const T* x;
+  index_t n;
+  double* part;
+  LORICA_HD void operator()(index_t i) const {
+    const index_t first = i * piece_size, last = n - first < piece_size ? n : first + piece_size;
+    double s = 0;
+    for (index_t j = first; j < last; ++j) s += f(x[j]);
+    part[i] = s;
+  }
+};
+
+/// d_j <- sum_i x_ij + beta d_j: one index a column, so the order is always the same.
+template <class T, class M>
+struct ColumnSum {
+  MatrixRef<T> x;
+  M beta;
+  M* d;
+  LORICA_HD void operator()(index_t j) const {
+    M s = 0;
+    for (index_t i = 0; i < x.rows; ++i) s += convert<M>(x.row(i)[j]);
+    d[j] = beta == M(0) ? s : s + beta * d[j];
+  }
+};
+/// d_j <- sum_i x_ij y_ij + beta d_j
+template <class T, class U, class M>
+struct ColumnDot {
+  MatrixRef<T> x;
+  MatrixRef<U> y;
+  M beta;
+  M* d;
+  LORICA_HD void operator()(index_t j) const {
+    M s = 0;
+    for (index_t i = 0; i < x.rows; ++i) s += convert<M>(x.row(i)[j]) * convert<M>(y.row(i)[j]);
+    d[j] = beta == M(0) ? s : s + beta * d[j];
+  }
+};
+template <class T>
+struct CopyElement {
+  MatrixRef<const T> from;
+  MatrixRef<T> to;
+  LORICA_HD void operator()(index_t i) const { to.row(i / to.cols)[i % to.cols] = from.row(i / to.cols)[i % to.cols]; }
+};
+/// Ascending, whatever is not a number last.
+template <class T>
+struct NanLast {
+  LORICA_HD bool operator()(T a, T b) const { return a < b || (a == a && b != b); }
+};
+
+}  // namespace detail
+
+/// T: weights and activations; Master: parameters, gradients, statistics, the residual stream. Memory is the device's:
+/// what data() of a buffer points to may be read by these verbs alone.
+template <Scalar T, class Gemm = LoopGemm, Scalar Master = arithmetic_t<T>>
+class ThrustBackend {
+ public:
+  using scalar = T;
+  using master = Master;
+  using packed = typename Gemm::template packed<T>;
+  template <class U> using buffer = Buffer<U>;
+  static constexpr double pack_factor = Gemm::pack_factor;
+
+  ThrustBackend() = default;
+  explicit ThrustBackend(Gemm gemm) : gemm_(std::move(gemm)) {}
+
+  // --- memory ---
+  template <class U> [[nodiscard]] Buffer<U> allocate(index_t n) { return Buffer<U>(pool_, n); }
+  template <class U> void upload(std::span<const U> host, U* to) {
+    if (!host.empty()) thrust::copy(host.data(), host.data() + host.size(), thrust::device_pointer_cast(to));
+  }
+  template <class U> void download(const U* from, std::span<U> host) {
+    const auto first = thrust::device_pointer_cast(from);
+    if (!host.empty()) thrust::copy(first, first + static_cast<std::ptrdiff_t>(host.size()), host.data());
+  }
+  template <class U> void copy(const U* from, U* to, index_t n) {
+    if (n > 0) thrust::copy(thrust::device, from, from + n, to);
+  }
+  /// What is in use and what was, for reports.
+  [[nodiscard]] Pool& pool() noexcept { return *pool_; }
+
+  // --- products ---
+  template <class TA, class TB, class TC>
+  void gemm(Trans ta, Trans tb, Master alpha, MatrixRef<TA> a, MatrixRef<TB> b, Master beta, MatrixRef<TC> c) {
+    const Shape x = ta == Trans::no ? a.shape() : Shape{a.cols, a.rows}, y = tb == Trans::no ? b.shape() : Shape{b.cols, b.rows};
+    expects_shape("gemm", "op(B)", y, {x.cols, c.cols});
+    expects_shape("gemm", "C", c.shape(), {x.rows, y.cols});
+    gemm_.gemm(ta, tb, alpha, MatrixRef<const TA>(a), MatrixRef<const TB>(b), beta, c);
+  }
+  [[nodiscard]] packed pack(MatrixRef<const T> w, std::shared_ptr<const void> keep) { return gemm_.pack(w, std::move(keep)); }
+  void unpack(const packed& p, MatrixRef<T> w) {
+    const MatrixRef<const T> from = gemm_.unpacked(p);
+    expects_shape("unpack", "W", w.shape(), from.shape());
+    detail::for_each_index(w.size(), detail::CopyElement<T>{from, w});
+  }
+  template <class TY>
+  void multiply(MatrixRef<const T> x, const packed& w, Trans t, Master beta, MatrixRef<TY> y) {
+    gemm(Trans::no, t, Master(1), x, gemm_.unpacked(w), beta, y);
+  }
+
+  // --- elementwise ---
+  template <class F, class Y, class... X>
+  void map(index_t n, F f, Y* y, const X*... x) { detail::for_each_index(n, detail::Mapped<F, Y, X...>{f, y, x...}); }
+
+  // --- rows ---
+  template <class F> void for_rows(index_t n, F f) { detail::for_each_index(n, f); }
+  template <class F> void for_each_index(index_t n, F f) { detail::for_each_index(n, f); }
+
+  // --- reductions ---
+  template <class U> [[nodiscard]] double sum(const U* x, index_t n) { return total(x, n, detail::Itself<U>{}); }
+  template <class U> [[nodiscard]] double sum_squares(const U* x, index_t n) { return total(x, n, detail::Square<U>{}); }
+  template <class U> void column_sums(MatrixRef<U> x, Master beta, Master* d) {
+    detail::for_each_index(x.cols, detail::ColumnSum<U, Master>{x, beta, d});
+  }
+  template <class U, class W> void column_dots(MatrixRef<U> x, MatrixRef<W> y, Master beta, Master* d) {
+    detail::for_each_index(x.cols, detail::ColumnDot<U, W, Master>{x, y, beta, d});
+  }
+  [[nodiscard]] double kth_smallest(const Master* x, index_t n, index_t k) {
+    expects(k >= 1 && k <= n, "kth_smallest: number ", k, " of ", n, " was asked for; the first is number 1");
+    auto sorted = allocate<Master>(n);
+    copy(x, sorted.data(), n);
+    thrust::sort(thrust::device, sorted.data(), sorted.data() + n, detail::NanLast<Master>{});
+    Master found;
+    download(std::as_const(sorted).data() + (k - 1), std::span<Master>(&found, 1));
+    return convert<double>(found);
+  }
+
+ private:
+  /// Partial sums over fixed pieces, added in order: the same for any number of threads.
+  template <class U, class F>
+  double total(const U* x, index_t n, F f) {
+    const index_t pieces = (n + detail::piece_size - 1) / detail::piece_size;
+    auto part = allocate<double>(pieces);
+    detail::for_each_index(pieces, detail::PieceSum<F, U>{f, x, n, part.data()});
+    if (pieces > 16 * detail::piece_size) return sum(std::as_const(part).data(), pieces);
+    std::vector<double> host(static_cast<std::size_t>(pieces));
+    download(std::as_const(part).data(), std::span<double>(host));
+    double s = 0;
+    for (const double p : host) s += p;
+    return s;
+  }
+
+  Gemm gemm_;
+  std::shared_ptr<Pool> pool_ = std::make_shared<Pool>();
+};
+
+static_assert(Backend<ThrustBackend<float>> && Backend<ThrustBackend<double>> && Backend<ThrustBackend<float, LoopGemm, double>>);
+
+}  // namespace lorica::gpu

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+/// @file lorica/adapt/probe.hpp
+/// Listening: one forward and backward pass of the bare model, a site score at every site, nothing attached and nothing
+/// changed. Dropout is off; no generator is advanced, because generators have no position.
+#pragma once
+
+#include <lorica/adapt/score/concept.hpp>
+#include <lorica/autograd/tap.hpp>
+#include <lorica/nn/objective.hpp>
+
+namespace lorica::adapt {
+
+/// A site policy that changes nothing and hears x and dy everywhere.
+template <Backend B, class S>
+class Probe {
+  static_assert(SiteScore<S, B>, "lorica: Probe: the score must model adapt::SiteScore (a 'state', observe(state, SiteGradient), "
+                                 "value(state)). See docs/concepts.md#score.");
+
+ public:
+  Probe(S score, index_t sites) : score_(std::move(score)), states_(static_cast<std::size_t>(sites)) {}
+
+  /// One over the targets of each sequence of the next batch.
+  void expect(std::vector<double> weight) { weight_ = std::move(weight); }
+
+  Var<B> visit(const SiteCall<B>& c) {
+    auto& state = states_.at(static_cast<std::size_t>(c.site.ordinal));
+    return tap(std::move(c.y), [this, &state, &site = c.site, x = c.x, offsets = c.offsets](const Tensor<B>& dy) mutable {
+      score_.observe(state, SiteGradient<B>{site, x.backend(), x.value(), dy, offsets, weight_});
+      x = Var<B>();
+    });
+  }
+  [[nodiscard]] std::vector<double> scores() const {
+    std::vector<double> v;
+    for (const auto& s : states_) v.push_back(score_.value(s));
+    return v;
+  }
+
+ private:
+  S score_;
+  std::vector<typename S::state> states_;
+  std::vector<double> weight_;
+};
+
+/// The sites of a model and what each is worth, in the model's order.
+struct SiteScores {
+  std::vector<SiteInfo> sites;
+  std::vector<double> values;
+
+  [[nodiscard]] std::size_t dominant() const {
+    return static_cast<std::size_t>(std::ranges::max_element(values) - values.begin());
+  }
+  /// The share of the largest in the sum.
+  [[nodiscard]] double concentration() const {
+    double total = 0;
+    for (const double v : values) total += v;
+    return total > 0 ? values[dominant()] / total : 0;
+  }
+};
+
+template <class Model>
+std::vector<SiteInfo> sites_of(const Model& model) {
+  std::vector<SiteInfo> s;
+  model.for_each_site([&](const SiteInfo& site, const auto&) { s.push_back(site); });
+  return s;
+}
+
+/// Scores of every site over the samples, `batch` sequences at a time. The loss of a sample is the mean over its targets.
+template <Backend B, class Model, class S, class O = nn::NextToken>
+SiteScores probe(B& b, const Model& model, const nn::Sequences& samples, S score, const O& objective = {}, index_t batch = 8) {
+  expects(samples.count() > 0, "probe: no samples");
+  expects(batch > 0, "probe: a batch of ", batch, " sequences, expected at least 1");
+  SiteScores out{sites_of(model), {}};
+  Probe<B, S> probe(std::move(score), static_cast<index_t>(out.sites.size()));
+  for (index_t first = 0; first < samples.count(); first += batch) {
+    nn::Sequences some;
+    for (index_t s = first; s < std::min(samples.count(), first + batch); ++s) some.add_from(samples, s);
+    const nn::Batch<B> rows(b, some);
+    std::vector<double> weight;
+    for (index_t s = 0; s < some.count(); ++s) {
+      const auto n = objective.targets_of(rows, s);
+      weight.push_back(n > 0 ? 1.0 / double(n) : 0.0);
+    }
+    probe.expect(std::move(weight));
+    Tape<B> tape(b);
+    const auto loss = objective.loss(tape, model, probe, rows);
+    tape.backward(loss.sum);
+  }
+  out.values = probe.scores();
+  for (std::size_t i = 0; i < out.values.size(); ++i)
+    expects<NumericError>(std::isfinite(out.values[i]), "probe: the score of ", out.sites[i].path, " is ", out.values[i]);
+  return out;
+}
+
+}  // namespace lorica::adapt

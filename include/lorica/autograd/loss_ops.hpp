@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: MIT
+/// @file lorica/autograd/loss_ops.hpp
+/// Losses: sums over targets, never means, so that accumulation over batches is exact. A loss is [1, 1], master.
+#pragma once
+
+#include <lorica/autograd/linear_ops.hpp>
+#include <lorica/core/row.hpp>
+
+namespace lorica {
+
+/// Rows without a target; also what Hugging Face calls -100.
+inline constexpr std::int32_t no_target = -100;
+
+/// Targets by row, on the host and, for the rows that have one, in the backend's memory.
+template <Backend B>
+struct Targets {
+  index_t rows = 0;                 // of the batch
+  index_t count = 0;                // rows with a target
+  Integers<B> row, target;          // [count]
+  std::int32_t largest = -1;        // target
+
+  Targets() = default;
+  /// target[i] is the class of row i, or negative for none.
+  Targets(B& b, std::span<const std::int32_t> by_row) : rows(static_cast<index_t>(by_row.size())) {
+    std::vector<std::int32_t> r, t;
+    for (std::size_t i = 0; i < by_row.size(); ++i) {
+      if (by_row[i] < 0) continue;
+      largest = std::max(largest, by_row[i]);
+      r.push_back(static_cast<std::int32_t>(i));
+      t.push_back(by_row[i]);
+    }
+    count = static_cast<index_t>(r.size());
+    row = Integers<B>(b, r);
+    target = Integers<B>(b, t);
+  }
+};
+
+namespace fn {
+/// y_i <- x_{row[i]}, or back: x_{row[i]} (+)= s y_i.
+template <class T>
+struct GatherRows {
+  MatrixRef<const T> x;
+  const std::int32_t* row;
+  MatrixRef<T> y;
+  LORICA_HD void operator()(index_t i) const {
+    for (index_t j = 0; j < x.cols; ++j) y.row(i)[j] = x.row(row[i])[j];
+  }
+};
+template <class T, class M>
+struct ScatterRows {
+  MatrixRef<const T> y;
+  const std::int32_t* row;
+  MatrixRef<T> x;
+  const M* s;
+  bool add;
+  LORICA_HD void operator()(index_t i) const {
+    using A = arithmetic_t<T>;
+    for (index_t j = 0; j < x.cols; ++j) {
+      const A v = convert<A>(y.row(i)[j]) * static_cast<A>(*s);
+      x.row(row[i])[j] = convert<T>(add ? convert<A>(x.row(row[i])[j]) + v : v);
+    }
+  }
+};
+/// s x times dl, which lies in the backend's memory.
+template <class M> struct ScaleBy {
+  const M* dl;
+  M s = M(1);
+  template <class V> LORICA_HD V operator()(V x) const { return x * V(s * *dl); }
+};
+}  // namespace fn
+
+namespace detail {
+/// The two kinds of head: frozen and packed, or a parameter.
+template <Backend B>
+void logits_of(B& b, MatrixRef<const typename B::scalar> h, const Frozen<B>& w, MatrixRef<typename B::master> z) {
+  b.multiply(h, w.packed(), Trans::yes, 0, z);
+}
+template <Backend B>
+void logits_of(B& b, MatrixRef<const typename B::scalar> h, const Parameter<B>& w, MatrixRef<typename B::master> z) {
+  b.gemm(Trans::no, Trans::yes, 1, h, w.value.cref(), 0, z);
+}
+template <Backend B>
+void gradient_of(B& b, MatrixRef<const typename B::scalar> dz, const Frozen<B>& w, MatrixRef<typename B::scalar> dh) {
+  b.multiply(dz, w.packed(), Trans::no, 0, dh);
+}
+template <Backend B>
+void gradient_of(B& b, MatrixRef<const typename B::scalar> dz, const Parameter<B>& w, MatrixRef<typename B::scalar> dh) {
+  b.gemm(Trans::no, Trans::no, 1, dz, w.value.cref(), 0, dh);
+}
+/// master logits -> scalar operand of the next product, in place where they are one type
+template <Backend B>
+MatrixRef<const typename B::scalar> as_scalar(B& b, MatrixRef<const typename B::master> z, Tensor<B>& room) {
+  if constexpr (std::same_as<typename B::scalar, typename B::master>) {
+    return z;
+  } else {
+    if (room.size() < z.size()) room = Tensor<B>(b, z.rows, z.cols);
+    b.map(z.size(), fn::Copy{}, room.data(), z.data);
+    return {room.data(), z.rows, z.cols};
+  }
+}
+/// dh, scaled by dL, into the rows that have a target.
+template <Backend B>
+void give_rows(const Var<B>& h, const Tensor<B>& dh, const Targets<B>& targets, const typename B::master* dl, bool all) {
+  using T = typename B::scalar;
+  using M = typename B::master;
+  if (!h.needs_grad()) return;
+  B& b = h.backend();
+  if (all) {
+    h.add_gradient(fn::ScaleBy<M>{dl}, dh);
+    return;
+  }
+  const auto to = h.into();
+  if (to.fresh) fill(b, *to.tensor, arithmetic_t<T>(0));
+  b.for_rows(targets.count, fn::ScatterRows<T, M>{dh.ref(), targets.row.data(), to.ref(), dl, !to.fresh});
+}
+}  // namespace detail
+
+/// L = sum over rows with a target of -log softmax(h W^T)_target      h [n, d], W [classes, d], frozen or a parameter
+/// At most `chunk` rows of logits exist at any time; the gradient is formed beside the loss, so that nothing is computed
+/// twice. Keeps dh of the rows with a target (in place of h), and dW where W trains.
+template <Backend B, class Head>
+MasterVar<B> cross_entropy(const Var<B>& h, const Head& w, const Targets<B>& targets, index_t chunk = 256) {
+  using T = typename B::scalar;
+  using M = typename B::master;
+  constexpr bool trains = std::same_as<Head, Parameter<B>>;
+  B& b = h.backend();
+  auto& tape = h.tape();
+  const index_t n = targets.count, d = h.cols();
+  expects<ShapeError>(h.rows() == targets.rows && d == w.cols(), "cross_entropy: h is ", h.shape(), ", the head ", w.shape(), ", targets ",
+                      targets.rows);
+  expects(targets.largest < w.rows(), "cross_entropy: a target is ", targets.largest, ", the head has ", w.rows(), " classes");
+  expects(chunk > 0, "cross_entropy: the chunk is ", chunk, " rows, expected at least 1");
+  const bool all = n == h.rows();
+  Tensor<B> picked;
+  if (!all) {
+    picked = Tensor<B>(b, n, d);
+    b.for_rows(n, fn::GatherRows<T>{h.value().ref(), targets.row.data(), picked.ref()});
+  }
+  const auto rows_of_h = all ? h.value().cref() : picked.cref();
+  const bool for_h = h.needs_grad(), for_w = trains && tape.recording();
+  MasterTensor<B> losses(b, 1, std::max<index_t>(n, 1)), logits(b, std::min(n, chunk), w.rows());
+  Tensor<B> dh = for_h ? Tensor<B>(b, n, d) : Tensor<B>(), room;
+  MasterTensor<B> dw = for_w ? zeros<M>(b, w.rows(), d) : MasterTensor<B>();
+  for (index_t first = 0; first < n; first += chunk) {
+    const index_t rows = std::min(chunk, n - first);
+    const MatrixRef<M> z(logits.data(), rows, w.rows());
+    detail::logits_of(b, rows_of_h.slice(first, rows), w, z);
+    b.for_rows(rows, row::CrossEntropy<M>{z, targets.target.data() + first, losses.data() + first, for_h || for_w});
+    if (!for_h && !for_w) continue;
+    const auto dz = detail::as_scalar(b, MatrixRef<const M>(z), room);
+    if (for_h) detail::gradient_of(b, dz, w, dh.ref().slice(first, rows));
+    if (for_w) b.gemm(Trans::yes, Trans::no, M(1), dz, rows_of_h.slice(first, rows), M(1), dw.ref());
+  }
+  const double loss = n == 0 ? 0.0 : b.sum(std::as_const(losses).data(), n);
+  MasterTensor<B> total(b, 1, 1, std::vector<double>{loss});
+  if constexpr (trains) {
+    auto kept_h = tape.keep(std::move(dh));
+    auto kept_w = tape.keep(std::move(dw));
+    const auto leaf = tape.leaf(w);
+    return tape.record(std::move(total), for_h || for_w, [h = h.gradient_only(), leaf = leaf.gradient_only(), kept_h, kept_w, &targets, all](const auto& dl) {
+      if (leaf.needs_grad()) leaf.add_gradient(fn::ScaleBy<M>{dl->data()}, kept_w->get());
+      detail::give_rows(h, kept_h->get(), targets, dl->data(), all);
+    });
+  } else {
+    auto kept_h = tape.keep(std::move(dh));
+    return tape.record(std::move(total), for_h, [h = h.gradient_only(), kept_h, &targets, all](const auto& dl) {
+      detail::give_rows(h, kept_h->get(), targets, dl->data(), all);
+    });
+  }
+}
+
+/// L = sum over i, j of (y_ij - t_ij)^2      y, t [n, m]
+/// Keeps y - t.
+template <Backend B, class T>
+MasterVar<B> squared_error(const Var<B, T>& y, const Tensor<B, T>& target) {
+  using M = typename B::master;
+  B& b = y.backend();
+  expects_shape("squared_error", "the target", target.shape(), y.shape());
+  Tensor<B, T> e(b, y.rows(), y.cols());
+  b.map(e.size(), fn::Subtract{}, e.data(), y.value().data(), target.data());
+  MasterTensor<B> total(b, 1, 1, std::vector<double>{b.sum_squares(std::as_const(e).data(), e.size())});
+  auto kept = y.tape().keep(std::move(e));
+  return y.tape().record(std::move(total), y.needs_grad(), [y = y.gradient_only(), kept](const auto& dl) {
+    y.add_gradient(fn::ScaleBy<M>{dl->data(), M(2)}, kept->get());
+  });
+}
+
+}  // namespace lorica

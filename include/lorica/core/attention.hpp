@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: MIT
+/// @file lorica/core/attention.hpp
+/// Softmax attention over ragged sequences with grouped key/value heads: what a call is told, and its portable form, one
+/// index for every (row, head), which keeps no scores at all.
+#pragma once
+
+#include <lorica/core/row.hpp>
+
+#include <span>
+
+namespace lorica {
+
+/// Heads and mask. Query head h reads key/value head h / (heads / kv_heads). Scores are q.k * scale.
+struct AttentionShape {
+  index_t heads = 1;
+  index_t kv_heads = 1;
+  index_t head_dim = 1;
+  bool causal = true;
+  double scale = 1;
+};
+
+/// o = softmax(scale q k^T, within each sequence) v, and the log-sum-exp of each row and head.
+template <class T>
+struct AttentionCall {
+  AttentionShape shape;
+  std::span<const index_t> offsets;   // [sequences + 1], on the host
+  MatrixRef<const T> q;               // [n, heads * head_dim]
+  MatrixRef<const T> k, v;            // [n, kv_heads * head_dim]
+  MatrixRef<T> o;                     // [n, heads * head_dim]
+  T* lse;                             // [heads, n]
+};
+/// dq, dk, dv from dO and what the forward left; they are overwritten.
+template <class T>
+struct AttentionGradientCall {
+  AttentionShape shape;
+  std::span<const index_t> offsets;
+  MatrixRef<const T> q, k, v, o, d_o;
+  const T* lse;
+  MatrixRef<T> dq, dk, dv;
+};
+
+namespace row {
+
+/// The largest head the portable form takes.
+inline constexpr index_t max_head_dim = 256;
+
+/// What every (row, head) functor needs. Sequence of row i: begin[i] .. end[i].
+template <class T, class M>
+struct Heads {
+  AttentionShape shape;
+  index_t rows;
+  const std::int32_t* begin;          // [n]
+  const std::int32_t* end;            // [n]
+  MatrixRef<const T> q, k, v;
+  M* lse;                             // [heads, n]
+
+  LORICA_HD const T* query(index_t i, index_t h) const { return q.row(i) + h * shape.head_dim; }
+  LORICA_HD index_t group(index_t h) const { return h / (shape.heads / shape.kv_heads); }
+  LORICA_HD const T* key(index_t j, index_t g) const { return k.row(j) + g * shape.head_dim; }
+  LORICA_HD const T* value(index_t j, index_t g) const { return v.row(j) + g * shape.head_dim; }
+  LORICA_HD index_t last(index_t i) const { return shape.causal ? i + 1 : index_t(end[i]); }
+  LORICA_HD M dot(const T* a, const T* b) const {
+    using V = Lanes<M>;
+    V s(0);
+    for (index_t d = 0; d < shape.head_dim; d += V::width) s += load<V>(a + d, shape.head_dim - d) * load<V>(b + d, shape.head_dim - d);
+    return sum(s);
+  }
+  LORICA_HD M score(index_t i, index_t j, index_t h) const { return dot(query(i, h), key(j, group(h))) * M(shape.scale); }
+};
+
+template <class T, class M>
+LORICA_HD void add_scaled(M* sum, M s, const T* x, index_t n) {
+  for (index_t d = 0; d < n; ++d) sum[d] += s * convert<M>(x[d]);
+}
+
+/// Index i * heads + h: one row of one head, by a running maximum and sum.
+template <class T, class M>
+struct Attend {
+  Heads<T, M> at;
+  MatrixRef<T> o;
+  LORICA_HD void operator()(index_t index) const {
+    const index_t i = index / at.shape.heads, h = index % at.shape.heads, dim = at.shape.head_dim;
+    M out[max_head_dim];
+    for (index_t d = 0; d < dim; ++d) out[d] = M(0);
+    M top = M(-3e38f), total = M(0);
+    for (index_t j = at.begin[i]; j < at.last(i); ++j) {
+      const M s = at.score(i, j, h);
+      if (s > top) {
+        const M shrink = math::exp(top - s);
+        total *= shrink;
+        for (index_t d = 0; d < dim; ++d) out[d] *= shrink;
+        top = s;
+      }
+      const M e = math::exp(s - top);
+      total += e;
+      add_scaled(out, e, at.value(j, at.group(h)), dim);
+    }
+    for (index_t d = 0; d < dim; ++d) o.row(i)[h * dim + d] = convert<T>(out[d] / total);
+    using std::log;
+    at.lse[h * at.rows + i] = top + log(total);
+  }
+};
+/// Index i * heads + h: dq of one row of one head.
+template <class T, class M>
+struct AttendByQuery {
+  Heads<T, M> at;
+  MatrixRef<const T> o, d_o;
+  MatrixRef<T> dq;
+  LORICA_HD void operator()(index_t index) const {
+    const index_t i = index / at.shape.heads, h = index % at.shape.heads, dim = at.shape.head_dim;
+    const T* g = d_o.row(i) + h * dim;
+    const M mean = at.dot(g, o.row(i) + h * dim), lse = at.lse[h * at.rows + i];
+    M out[max_head_dim];
+    for (index_t d = 0; d < dim; ++d) out[d] = M(0);
+    for (index_t j = at.begin[i]; j < at.last(i); ++j) {
+      const M p = math::exp(at.score(i, j, h) - lse);
+      add_scaled(out, p * (at.dot(g, at.value(j, at.group(h))) - mean) * M(at.shape.scale), at.key(j, at.group(h)), dim);
+    }
+    for (index_t d = 0; d < dim; ++d) dq.row(i)[h * dim + d] = convert<T>(out[d]);
+  }
+};
+/// Index j * kv_heads + g: dk and dv of one row of one key/value head.
+template <class T, class M>
+struct AttendByKey {
+  Heads<T, M> at;
+  MatrixRef<const T> o, d_o;
+  MatrixRef<T> dk, dv;
+  LORICA_HD void operator()(index_t index) const {
+    const index_t j = index / at.shape.kv_heads, g = index % at.shape.kv_heads, dim = at.shape.head_dim;
+    const index_t group = at.shape.heads / at.shape.kv_heads;
+    M by_key[max_head_dim], by_value[max_head_dim];
+    for (index_t d = 0; d < dim; ++d) by_key[d] = by_value[d] = M(0);
+    for (index_t h = g * group; h < (g + 1) * group; ++h)
+      for (index_t i = at.shape.causal ? j : index_t(at.begin[j]); i < at.end[j]; ++i) {
+        const T* up = d_o.row(i) + h * dim;
+        const M p = math::exp(at.score(i, j, h) - at.lse[h * at.rows + i]);
+        const M mean = at.dot(up, o.row(i) + h * dim);
+        add_scaled(by_value, p, up, dim);
+        add_scaled(by_key, p * (at.dot(up, at.value(j, g)) - mean) * M(at.shape.scale), at.query(i, h), dim);
+      }
+    for (index_t d = 0; d < dim; ++d) {
+      dk.row(j)[g * dim + d] = convert<T>(by_key[d]);
+      dv.row(j)[g * dim + d] = convert<T>(by_value[d]);
+    }
+  }
+};
+
+}  // namespace row
+}  // namespace lorica

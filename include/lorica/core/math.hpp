@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: MIT
+/// @file lorica/core/math.hpp
+/// exp, tanh and the normal distribution, over numbers and over lanes. In float they are branch-free polynomials (the
+/// library's own, so that a host and a device agree); in double they are the standard library's, lane by lane.
+/// Largest errors the tests allow, and found within a fifth of, in float over [-87, 87]: exp 3e-7 and sigmoid 3e-7
+/// relative; tanh 2e-7, Phi 3.5e-7 and phi 1e-7 absolute.
+#pragma once
+
+#include <lorica/core/lanes.hpp>
+
+#include <cmath>
+#include <cstring>
+
+namespace lorica::math {
+
+/// exp(x); float arguments are taken into [-87, 88] first, NaN stays NaN.
+LORICA_HD inline double exp(double x) { return std::exp(x); }
+LORICA_HD LORICA_INLINE float exp(float x) {
+  x = x < -87.f ? -87.f : x;
+  x = x > 88.f ? 88.f : x;
+  // Rounding goes through an integer: adding and subtracting 1.5 * 2^23 is folded away under -ffast-math.
+  const float z = x * 1.44269504f;
+  const auto n = static_cast<std::int32_t>(z + (z > 0.f ? .5f : -.5f));
+  const auto t = static_cast<float>(n);
+  const float r = (x - t * 0.693145752f) - t * 1.42860677e-6f;
+  float p = 1.f / 720;
+  p = p * r + 1.f / 120;
+  p = p * r + 1.f / 24;
+  p = p * r + 1.f / 6;
+  p = p * r + .5f;
+  p = p * r + 1.f;
+  p = p * r + 1.f;
+  std::uint32_t u;
+  std::memcpy(&u, &p, sizeof u);
+  u += static_cast<std::uint32_t>(n) << 23;
+  std::memcpy(&p, &u, sizeof p);
+  return p;
+}
+template <class T, int W>
+LORICA_HD LORICA_INLINE Lanes<T, W> exp(Lanes<T, W> x) {
+  if constexpr (W == 1) {
+    return Lanes<T, 1>(exp(x.v));
+  } else if constexpr (std::is_same_v<T, double>) {
+    for (int i = 0; i < W; ++i) x.set(i, std::exp(x[i]));
+    return x;
+  } else {
+    using V = Lanes<float, W>;
+    using Int = typename lorica::detail::Vector<float, W>::ints;
+    using Bits = typename lorica::detail::Vector<float, W>::bits;
+    x = select(x < V(-87.f), V(-87.f), x);
+    x = select(x > V(88.f), V(88.f), x);
+    const V z = x * V(1.44269504f);
+    const Int n = __builtin_convertvector((z + select(z > V(0.f), V(.5f), V(-.5f))).v, Int);
+    const V t = __builtin_convertvector(n, typename V::Vec);
+    const V r = (x - t * V(0.693145752f)) - t * V(1.42860677e-6f);
+    V p(1.f / 720);
+    p = p * r + V(1.f / 120);
+    p = p * r + V(1.f / 24);
+    p = p * r + V(1.f / 6);
+    p = p * r + V(.5f);
+    p = p * r + V(1.f);
+    p = p * r + V(1.f);
+    return V((typename V::Vec)((Bits)p.v + ((Bits)n << 23)));
+  }
+}
+
+/// x / (1 + exp(-x)) is x * sigmoid(x).
+template <class V>
+LORICA_HD LORICA_INLINE V sigmoid(V x) { return V(1) / (V(1) + exp(-x)); }
+
+LORICA_HD inline double tanh(double x) { return std::tanh(x); }
+LORICA_HD LORICA_INLINE float tanh(float x) { return 1.f - 2.f / (exp(2.f * x) + 1.f); }
+template <class T, int W>
+LORICA_HD LORICA_INLINE Lanes<T, W> tanh(Lanes<T, W> x) {
+  if constexpr (std::is_same_v<T, double>) {
+    for (int i = 0; i < W; ++i) x.set(i, std::tanh(x[i]));
+    return x;
+  } else {
+    return Lanes<T, W>(1.f) - Lanes<T, W>(2.f) / (exp(Lanes<T, W>(2.f) * x) + Lanes<T, W>(1.f));
+  }
+}
+
+/// Phi(x) and phi(x), distribution and density of the standard normal; one exp serves both.
+/// Float: Abramowitz and Stegun 7.1.26. Double: std::erfc and std::exp.
+template <class V> struct Normal { V Phi, phi; };
+
+LORICA_HD inline Normal<double> normal(double x) {
+  return {0.5 * std::erfc(-x * 0.70710678118654752440), 0.39894228040143267794 * std::exp(-0.5 * x * x)};
+}
+template <class V>
+LORICA_HD LORICA_INLINE Normal<V> normal_in_float(V x) {
+  const V e = exp(x * x * V(-.5f));
+  const V a = select(x < V(0.f), -x, x);
+  const V t = V(1.f) / (a * V(0.3275911f * 0.70710678f) + V(1.f));
+  V p(1.061405429f);
+  p = p * t + V(-1.453152027f);
+  p = p * t + V(1.421413741f);
+  p = p * t + V(-0.284496736f);
+  p = p * t + V(0.254829592f);
+  const V tail = p * t * e * V(.5f);
+  return {select(x > V(0.f), V(1.f) - tail, tail), e * V(0.3989422804f)};
+}
+LORICA_HD LORICA_INLINE Normal<float> normal(float x) { return normal_in_float(x); }
+template <class T, int W>
+LORICA_HD LORICA_INLINE Normal<Lanes<T, W>> normal(Lanes<T, W> x) {
+  if constexpr (std::is_same_v<T, double>) {
+    Normal<Lanes<T, W>> out{};
+    for (int i = 0; i < W; ++i) {
+      const auto n = normal(static_cast<double>(x[i]));
+      out.Phi.set(i, n.Phi);
+      out.phi.set(i, n.phi);
+    }
+    return out;
+  } else {
+    return normal_in_float(x);
+  }
+}
+
+}  // namespace lorica::math

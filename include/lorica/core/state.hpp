@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: MIT
+/// @file lorica/core/state.hpp
+/// All that evolves is one tree: whoever holds a part of it shows that part to a visitor, who saves or restores it.
+#pragma once
+
+#include <lorica/core/tensor.hpp>
+
+#include <string>
+
+namespace lorica {
+
+/// Names are unique within a tree. Values may be read or replaced in place; a tensor keeps its shape.
+template <Backend B>
+struct StateVisitor {
+  StateVisitor() = default;
+  StateVisitor(const StateVisitor&) = delete;
+  StateVisitor& operator=(const StateVisitor&) = delete;
+  virtual ~StateVisitor() = default;
+  virtual void tensor(const std::string& name, MasterTensor<B>& t) = 0;
+  virtual void number(const std::string& name, double& x) = 0;
+  virtual void count(const std::string& name, index_t& n) = 0;
+};
+
+}  // namespace lorica

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: MIT
+/// @file lorica/cpu/attention.hpp
+/// Attention in row blocks through Eigen's small products. A causal block sees only the columns up to its end; scores
+/// are rebuilt from the log-sum-exp in the backward pass, so a thread holds one block's scores at a time.
+/// A task is one sequence and one key/value head: it alone writes its columns of dq, dk, dv.
+#pragma once
+
+#include <lorica/core/attention.hpp>
+#include <lorica/cpu/eigen_gemm.hpp>
+#include <lorica/cpu/pool.hpp>
+
+#include <algorithm>
+#include <vector>
+
+namespace lorica::cpu {
+
+namespace detail {
+inline constexpr index_t block_rows = 64;
+
+template <class T>
+MatrixRef<T> part(MatrixRef<T> m, index_t begin, index_t length, index_t head, index_t dim) {
+  return m.slice(begin, length).columns(head * dim, dim);
+}
+/// f(sequence, key/value head), longest sequences first so that the last task is short.
+template <class F>
+void each_task(const AttentionShape& s, std::span<const index_t> offsets, F f) {
+  std::vector<std::size_t> order(offsets.size() - 1);
+  for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+  std::ranges::stable_sort(order, [&](std::size_t a, std::size_t b) {
+    return offsets[a + 1] - offsets[a] > offsets[b + 1] - offsets[b];
+  });
+  parallel_for(static_cast<index_t>(order.size()) * s.kv_heads, true, [&](index_t task) {
+    const std::size_t b = order[static_cast<std::size_t>(task / s.kv_heads)];
+    f(offsets[b], offsets[b + 1] - offsets[b], task % s.kv_heads);
+  });
+}
+}  // namespace detail
+
+template <class T>
+void attention_forward(const std::shared_ptr<Pool>& pool, const AttentionCall<T>& c) {
+  const auto& s = c.shape;
+  detail::each_task(s, c.offsets, [&](index_t begin, index_t n, index_t g) {
+    const index_t group = s.heads / s.kv_heads;
+    Buffer<T> scores(pool, std::min(n, detail::block_rows) * n);
+    const auto k = detail::part(c.k, begin, n, g, s.head_dim), v = detail::part(c.v, begin, n, g, s.head_dim);
+    for (index_t h = g * group; h < (g + 1) * group; ++h) {
+      const auto q = detail::part(c.q, begin, n, h, s.head_dim);
+      const auto o = detail::part(c.o, begin, n, h, s.head_dim);
+      T* lse = c.lse + h * c.q.rows + begin;
+      for (index_t i = 0; i < n; i += detail::block_rows) {
+        const index_t rows = std::min(detail::block_rows, n - i), width = s.causal ? i + rows : n;
+        const MatrixRef<T> p(scores.data(), rows, width);
+        EigenGemm::product(Trans::no, Trans::yes, T(1), q.slice(i, rows), k.slice(0, width), T(0), p);
+        for (index_t r = 0; r < rows; ++r)
+          lse[i + r] = row::softmax(p.row(r), s.causal ? i + r + 1 : n, width, static_cast<T>(s.scale));
+        EigenGemm::product(Trans::no, Trans::no, T(1), MatrixRef<const T>(p), v.slice(0, width), T(0), o.slice(i, rows));
+      }
+    }
+  });
+}
+
+template <class T>
+void attention_backward(const std::shared_ptr<Pool>& pool, const AttentionGradientCall<T>& c) {
+  const auto& s = c.shape;
+  using V = Lanes<T>;
+  detail::each_task(s, c.offsets, [&](index_t begin, index_t n, index_t g) {
+    const index_t group = s.heads / s.kv_heads, dim = s.head_dim, block = std::min(n, detail::block_rows);
+    Buffer<T> scores(pool, block * n), gradients(pool, block * n);
+    const auto k = detail::part(c.k, begin, n, g, dim), v = detail::part(c.v, begin, n, g, dim);
+    const auto dk = detail::part(c.dk, begin, n, g, dim), dv = detail::part(c.dv, begin, n, g, dim);
+    bool first = true;
+    for (index_t h = g * group; h < (g + 1) * group; ++h) {
+      const auto q = detail::part(c.q, begin, n, h, dim), o = detail::part(c.o, begin, n, h, dim);
+      const auto up = detail::part(c.d_o, begin, n, h, dim);
+      const auto dq = detail::part(c.dq, begin, n, h, dim);
+      const T* lse = c.lse + h * c.q.rows + begin;
+      // From the last block, which sees every column and so is the one that may overwrite dk and dv.
+      for (index_t i = (n - 1) / block * block; i >= 0; i -= block) {
+        const index_t rows = std::min(block, n - i), width = s.causal ? i + rows : n;
+        const MatrixRef<T> p(scores.data(), rows, width), ds(gradients.data(), rows, width);
+        EigenGemm::product(Trans::no, Trans::yes, T(1), q.slice(i, rows), k.slice(0, width), T(0), p);
+        EigenGemm::product(Trans::no, Trans::yes, T(1), up.slice(i, rows), v.slice(0, width), T(0), ds);
+        for (index_t r = 0; r < rows; ++r) {
+          const index_t valid = s.causal ? i + r + 1 : n;
+          V dot(0);
+          for (index_t d = 0; d < dim; d += V::width) dot += load<V>(up.row(i + r) + d, dim - d) * load<V>(o.row(i + r) + d, dim - d);
+          const V mean(sum(dot)), scale(static_cast<T>(s.scale)), shift(lse[i + r]);
+          T *pr = p.row(r), *dr = ds.row(r);
+          for (index_t j = 0; j < valid; j += V::width) {
+            const V e = math::exp(load<V>(pr + j, valid - j) * scale - shift);
+            store(dr + j, valid - j, e * (load<V>(dr + j, valid - j) - mean) * scale);
+            store(pr + j, valid - j, e);
+          }
+          for (index_t j = valid; j < width; ++j) pr[j] = dr[j] = T(0);
+        }
+        const MatrixRef<const T> pc(p), dsc(ds);
+        const T beta = first ? T(0) : T(1);
+        EigenGemm::product(Trans::no, Trans::no, T(1), dsc, k.slice(0, width), T(0), dq.slice(i, rows));
+        EigenGemm::product(Trans::yes, Trans::no, T(1), dsc, q.slice(i, rows), beta, dk.slice(0, width));
+        EigenGemm::product(Trans::yes, Trans::no, T(1), pc, up.slice(i, rows), beta, dv.slice(0, width));
+        first = false;
+      }
+    }
+  });
+}
+
+}  // namespace lorica::cpu

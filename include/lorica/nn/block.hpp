@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+/// @file lorica/nn/block.hpp
+/// A transformer block out of four policies.
+#pragma once
+
+#include <lorica/nn/attention.hpp>
+#include <lorica/nn/feed_forward.hpp>
+#include <lorica/nn/norm.hpp>
+
+namespace lorica::nn {
+
+/// r + f(norm(r)): GPT-2, Llama. The residual stream stays in the master type from embedding to head.
+struct PreNorm {
+  static constexpr bool final_norm = true;
+  template <Backend B, class Norm, class F>
+  MasterVar<B> operator()(MasterVar<B> r, const Norm& norm, F f) const {
+    const Var<B> y = f(norm(r));
+    return add(std::move(r), y);
+  }
+};
+/// norm(r + f(r)): BERT.
+struct PostNorm {
+  static constexpr bool final_norm = false;
+  template <Backend B, class Norm, class F>
+  MasterVar<B> operator()(MasterVar<B> r, const Norm& norm, F f) const {
+    const Var<B> y = f(cast<typename B::scalar>(r));
+    return norm.template operator()<typename B::master>(add(std::move(r), y));
+  }
+};
+
+/// Norm and attention, norm and feed-forward, joined to the residual stream as Residual says. The object is the
+/// configuration; weights<W> is one layer of it.
+template <class Norm, class Attention, class FeedForward, class Residual = PreNorm>
+struct Block {
+  using norm_type = Norm;
+  using residual_type = Residual;
+  Norm norm = {};
+  Attention attention = {};
+  FeedForward feed_forward = {};
+
+  template <class W>
+  struct weights {
+    using B = backend_of<W>;
+    typename Norm::template weights<W> norm_1;
+    typename Attention::template weights<W> attention;
+    typename Norm::template weights<W> norm_2;
+    typename FeedForward::template weights<W> feed_forward;
+
+    template <class P>
+    MasterVar<B> operator()(MasterVar<B> r, const Batch<B>& batch, P& policy) const {
+      r = Residual{}(std::move(r), norm_1, [&](const Var<B>& x) { return attention(x, batch, policy); });
+      return Residual{}(std::move(r), norm_2, [&](const Var<B>& x) { return feed_forward(x, batch.where.offsets, policy); });
+    }
+    template <class F> void for_each_linear(F&& f) const {
+      attention.for_each_linear(f);
+      feed_forward.for_each_linear(f);
+    }
+    template <class F> void for_each_weight(F&& f) const {
+      norm_1.for_each_weight(f);
+      norm_2.for_each_weight(f);
+      for_each_linear([&](const auto& l) { l.for_each_weight(f); });
+    }
+  };
+  template <class W>
+  weights<W> make(backend_of<W>& b, const Source& from, SiteCounter& site, index_t layer, index_t width) const {
+    const std::string path = message("blocks.", layer);
+    auto n1 = norm.template make<W>(b, from, path + ".norm_1", width);
+    auto att = attention.template make<W>(b, from, site, layer, width);
+    auto n2 = norm.template make<W>(b, from, path + ".norm_2", width);
+    return {std::move(n1), std::move(att), std::move(n2), feed_forward.template make<W>(b, from, site, layer, width)};
+  }
+};
+
+}  // namespace lorica::nn

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: MIT
+/// @file lorica/nn/site.hpp
+/// The hinge. A site is a linear map of the checkpoint that may be adapted; it knows where it is, and asks a policy what
+/// leaves it. A model of your own becomes adaptable with this header alone: call at_site() in your linears, and offer
+/// for_each_site(f), which calls f(SiteInfo, WeightView) for each.
+#pragma once
+
+#include <lorica/autograd/linear_ops.hpp>
+
+#include <cmath>
+#include <concepts>
+#include <ostream>
+#include <string>
+
+namespace lorica {
+
+/// What a linear does in its block; `qkv` is a fused projection, one site; `other` is a host's own.
+enum class Role : std::uint8_t { query, key, value, qkv, output, gate, up, down, other };
+inline constexpr int role_count = 9;
+
+constexpr const char* name_of(Role r) {
+  constexpr const char* names[role_count] = {"q", "k", "v", "qkv", "o", "gate", "up", "down", "other"};
+  return names[static_cast<int>(r)];
+}
+
+/// Which site. The path is stable: generators and files are keyed by it.
+struct SiteInfo {
+  index_t ordinal = 0;      // position in for_each_site's order
+  index_t layer = 0;
+  Role role = Role::other;
+  index_t in = 0;           // k
+  index_t out = 0;          // m
+  std::string path;         // "blocks.3.down"
+  friend std::ostream& operator<<(std::ostream& os, const SiteInfo& s) { return os << s.path; }
+};
+
+/// What a policy may know of the weight W [m, k] at a site, frozen or not: its shape, its products in both directions,
+/// its row norms, and a copy.
+template <Backend B>
+class WeightView {
+ public:
+  using M = typename B::master;
+
+  explicit WeightView(const Frozen<B>& w) : frozen_(&w) {}
+  explicit WeightView(const Parameter<B>& w) : parameter_(&w) {}
+
+  [[nodiscard]] index_t rows() const { return frozen_ != nullptr ? frozen_->rows() : parameter_->rows(); }
+  [[nodiscard]] index_t cols() const { return frozen_ != nullptr ? frozen_->cols() : parameter_->cols(); }
+  [[nodiscard]] Shape shape() const { return {rows(), cols()}; }
+
+  /// x W^T (Trans::yes, x [n, k]) or x W (Trans::no, x [n, m])
+  [[nodiscard]] Tensor<B> product(B& b, const Tensor<B>& x, Trans t) const {
+    Tensor<B> y(b, x.rows(), t == Trans::yes ? rows() : cols());
+    if (frozen_ != nullptr) b.multiply(x.ref(), frozen_->packed(), t, M(0), y.ref());
+    else b.gemm(Trans::no, t, M(1), x.ref(), parameter_->value.cref(), M(0), y.ref());
+    return y;
+  }
+  /// W, [m, k]
+  [[nodiscard]] MasterTensor<B> dense(B& b) const {
+    if (parameter_ != nullptr) return parameter_->value.clone(b);
+    const Tensor<B> w = frozen_->dense(b);
+    MasterTensor<B> out(b, w.rows(), w.cols());
+    b.map(out.size(), fn::Copy{}, out.data(), w.data());
+    return out;
+  }
+  /// |W_i|_2 of every row, [1, m]
+  [[nodiscard]] MasterTensor<B> row_norms(B& b) const {
+    const MasterTensor<B> w = dense(b);
+    MasterTensor<B> out(b, 1, rows());
+    b.for_rows(rows(), RowNorm{w.ref(), out.data()});
+    return out;
+  }
+
+ private:
+  struct RowNorm {
+    MatrixRef<const M> w;
+    M* norm;
+    LORICA_HD void operator()(index_t i) const {
+      M s = 0;
+      for (index_t j = 0; j < w.cols; ++j) s += w.row(i)[j] * w.row(i)[j];
+      using std::sqrt;
+      norm[i] = sqrt(s);
+    }
+  };
+  const Frozen<B>* frozen_ = nullptr;
+  const Parameter<B>* parameter_ = nullptr;
+};
+
+/// What a policy is shown. y is x W^T before the bias, which is added to whatever the policy answers. A policy that is
+/// done with y may move from it, so that its memory serves again.
+template <Backend B>
+struct SiteCall {
+  const SiteInfo& site;
+  WeightView<B> weight;
+  Var<B> x;                            // [n, k]
+  mutable Var<B> y;                    // [n, m]
+  const MasterTensor<B>* bias;         // [1, m], or null
+  std::span<const index_t> offsets;    // of the batch's sequences, [sequences + 1]
+};
+
+/// A site policy answers one question: what leaves the site instead of y?
+template <class P, class B>
+concept SitePolicy = Backend<B> && requires(P& p, const SiteCall<B>& call) {
+  { p.visit(call) } -> std::same_as<Var<B>>;
+};
+
+/// Nothing happens.
+struct Bare {
+  template <Backend B> Var<B> visit(const SiteCall<B>& call) const { return std::move(call.y); }
+};
+
+/// First p, then q on p's answer. Policies compose; neither knows of the other.
+template <class P, class Q>
+struct Then {
+  P& p;
+  Q& q;
+  template <Backend B>
+    requires SitePolicy<P, B> && SitePolicy<Q, B>
+  Var<B> visit(const SiteCall<B>& call) const {
+    return q.visit(SiteCall<B>{call.site, call.weight, call.x, p.visit(call), call.bias, call.offsets});
+  }
+};
+template <class P, class Q> Then(P&, Q&) -> Then<P, Q>;
+
+namespace detail {
+template <Backend B> const MasterTensor<B>& tensor_of(const MasterTensor<B>& t) { return t; }
+template <Backend B> const MasterTensor<B>& tensor_of(const Parameter<B>& p) { return p.value; }
+template <class P, class B> inline constexpr bool is_site_policy = SitePolicy<P, B>;
+}  // namespace detail
+
+/// y = x W^T, then what the policy makes of it, then the bias. Weight is Frozen<B> or Parameter<B>; the bias (MasterTensor,
+/// Parameter, or null) [1, m]; `offsets` the sequences of the batch.
+template <Backend B, class Weight, class Bias, class P>
+Var<B> at_site(const SiteInfo& site, const Var<B>& x, const Weight& weight, const Bias* bias, std::span<const index_t> offsets, P& policy) {
+  static_assert(detail::is_site_policy<P, B>,
+                "lorica: forward(batch, policy): the policy must model SitePolicy (a visit(const SiteCall<B>&) that returns "
+                "Var<B>). See docs/concepts.md#site-policy.");
+  const MasterTensor<B>* shown = nullptr;
+  if (bias != nullptr) shown = &detail::tensor_of<B>(*bias);
+  Var<B> y = policy.visit(SiteCall<B>{site, WeightView<B>(weight), x, linear(x, weight), shown, offsets});
+  return bias == nullptr ? y : add_bias(std::move(y), operand(x.tape(), *bias));
+}
+
+}  // namespace lorica

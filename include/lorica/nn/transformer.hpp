@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: MIT
+/// @file lorica/nn/transformer.hpp
+/// Embedding, blocks, and what is read off the last row of states. The model is const and knows nothing of adapters:
+/// forward takes the policy.
+#pragma once
+
+#include <lorica/nn/block.hpp>
+
+namespace lorica::nn {
+
+/// The shape of a transformer around its blocks.
+template <class BlockType>
+struct TransformerConfig {
+  index_t vocabulary = 256;
+  index_t width = 64;
+  index_t layers = 2;
+  index_t positions = 256;          // longest sequence
+  bool learned_positions = false;   // added to the embedding; else the attention has its own
+  bool embedding_norm = false;      // BERT normalises its embedding
+  BlockType block = {};
+};
+
+/// A stack of blocks over token ids: a causal language model or an encoder, by what its attention masks. The head of the
+/// language model is the embedding itself (tied). Weight is Frozen<B> or Parameter<B>.
+template <Backend B, class BlockType, class Weight = Frozen<B>>
+class Transformer {
+ public:
+  using backend = B;
+  using block_type = BlockType;
+  using weight_type = Weight;
+  using config_type = TransformerConfig<BlockType>;
+  using W = Weight;
+  using T = typename B::scalar;
+
+  Transformer(B& b, const config_type& c, const Source& from)
+      : config_(c), embedding_(make<table_of<W>>(b, from, "embedding.weight", c.vocabulary, c.width)) {
+    expects(c.vocabulary > 0 && c.width > 0 && c.layers > 0 && c.positions > 0, "Transformer: vocabulary ", c.vocabulary, ", width ", c.width,
+            ", layers ", c.layers, ", positions ", c.positions, "; all must be above 0");
+    if constexpr (!Kind<W>::trains) {
+      // Shares the table's numbers with the head, through a second packed copy only where packing moves them.
+      head_ = Frozen<B>(b, embedding_.ref(), std::shared_ptr<const void>());
+    }
+    if (c.learned_positions) positions_ = make<table_of<W>>(b, from, "positions.weight", c.positions, c.width);
+    if (c.embedding_norm) embedding_norm_ = c.block.norm.template make<W>(b, from, "embedding.norm", c.width);
+    SiteCounter site;
+    for (index_t l = 0; l < c.layers; ++l) blocks_.push_back(c.block.template make<W>(b, from, site, l, c.width));
+    if (BlockType::residual_type::final_norm) final_norm_ = c.block.norm.template make<W>(b, from, "final_norm", c.width);
+    sites_ = site.next;
+  }
+  Transformer(Transformer&&) = default;
+  Transformer& operator=(Transformer&&) = default;
+
+  /// States after the last block (and the final norm, where the blocks have one), [n, width].
+  /// The batch must outlive the tape.
+  template <class P>
+  Var<B> forward(Tape<B>& tape, const Batch<B>& batch, P& policy) const {
+    check(batch);
+    MasterVar<B> r = embedded(tape, batch);
+    for (const auto& block : blocks_) r = block(std::move(r), batch, policy);
+    if (final_norm_) return (*final_norm_)(r);
+    return cast<T>(r);
+  }
+  Var<B> forward(Tape<B>& tape, const Batch<B>& batch) const {
+    Bare bare;
+    return forward(tape, batch, bare);
+  }
+
+  /// The head of the language model, [vocabulary, width]: Frozen<B> or Parameter<B>.
+  [[nodiscard]] const auto& head() const {
+    if constexpr (Kind<W>::trains) return embedding_;
+    else return head_;
+  }
+
+  /// f(SiteInfo, WeightView) for every linear of every block, in order.
+  template <class F> void for_each_site(F f) const {
+    for (const auto& block : blocks_) block.for_each_linear([&](const auto& l) { f(l.site, WeightView<B>(l.weight)); });
+  }
+  [[nodiscard]] index_t site_count() const noexcept { return sites_; }
+
+  /// f(name, weight) for every weight, under the names of the checkpoint.
+  template <class F> void for_each_weight(F f) const {
+    f(std::string("embedding.weight"), embedding_);
+    if (positions_) f(std::string("positions.weight"), *positions_);
+    if (embedding_norm_) embedding_norm_->for_each_weight(f);
+    for (const auto& block : blocks_) block.for_each_weight(f);
+    if (final_norm_) final_norm_->for_each_weight(f);
+  }
+  /// f(parameter) for everything that trains: nothing, where the weights are frozen.
+  template <class F> void for_each_parameter(F f) {
+    if constexpr (Kind<W>::trains)  // the walk is written once, over const; the model here is not
+      for_each_weight([&](const std::string&, const Parameter<B>& w) { f(const_cast<Parameter<B>&>(w)); });
+  }
+  [[nodiscard]] const config_type& config() const noexcept { return config_; }
+
+ private:
+  MasterVar<B> embedded(Tape<B>& tape, const Batch<B>& batch) const {
+    MasterVar<B> r = embedding(tape, embedding_, batch.ids);
+    if (positions_) r = add(std::move(r), position_rows(tape, batch));
+    if (embedding_norm_) r = embedding_norm_->template operator()<typename B::master>(r);
+    return r;
+  }
+  MasterVar<B> position_rows(Tape<B>& tape, const Batch<B>& batch) const { return embedding(tape, *positions_, batch.places); }
+  void check(const Batch<B>& batch) const {
+    for (std::size_t s = 0; s + 1 < batch.where.offsets.size(); ++s) {
+      const index_t length = batch.where.offsets[s + 1] - batch.where.offsets[s];
+      expects(length <= config_.positions, "forward: sequence ", s, " has ", length, " tokens, the model has ", config_.positions, " positions");
+    }
+    for (std::size_t i = 0; i < batch.ids.host.size(); ++i)
+      expects(batch.ids.host[i] >= 0 && batch.ids.host[i] < config_.vocabulary, "forward: token ", i, " is ", batch.ids.host[i],
+              ", the vocabulary has ", config_.vocabulary);
+  }
+
+  config_type config_;
+  table_of<W> embedding_;
+  Frozen<B> head_;
+  std::optional<table_of<W>> positions_;
+  std::optional<typename BlockType::norm_type::template weights<W>> embedding_norm_;
+  std::vector<typename BlockType::template weights<W>> blocks_;
+  std::optional<typename BlockType::norm_type::template weights<W>> final_norm_;
+  index_t sites_ = 0;
+};
+
+/// Blocks by the families that made them known.
+using GptBlock = Block<LayerNorm, SelfAttention<Unrotated>, Mlp<TanhGelu>, PreNorm>;
+using LlamaBlock = Block<RmsNorm, SelfAttention<Rotary>, GatedSilu, PreNorm>;
+using BertBlock = Block<LayerNorm, SelfAttention<Unrotated>, Mlp<ExactGelu>, PostNorm>;
+
+}  // namespace lorica::nn

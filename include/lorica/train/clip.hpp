@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+/// @file lorica/train/clip.hpp
+/// Gradients as a whole: their global norm, whether they are finite, and the multiple that brings them to a norm.
+#pragma once
+
+#include <lorica/autograd/parameter.hpp>
+#include <lorica/core/functor.hpp>
+
+#include <cmath>
+
+namespace lorica::train {
+
+/// |g| over all gradients of trainee. Not finite: NumericError naming the step and the first tensor at fault.
+template <Backend B, class Trainee>
+double gradient_norm(B& b, Trainee& trainee, index_t step) {
+  double squares = 0;
+  trainee.for_each_parameter([&](Parameter<B>& p, double) {
+    if (p.grad.empty()) return;
+    const double s = b.sum_squares(p.grad.cref().data, p.grad.size());
+    expects<NumericError>(std::isfinite(s), "step ", step, ": the gradient of ", p.name,
+                          " is not finite; lower the learning rate, or clip (the loss was finite)");
+    squares += s;
+  });
+  return std::sqrt(squares);
+}
+
+template <Backend B, class Trainee>
+void scale_gradients(B& b, Trainee& trainee, double s) {
+  using M = typename B::master;
+  trainee.for_each_parameter([&](Parameter<B>& p, double) {
+    if (!p.grad.empty()) b.map(p.grad.size(), fn::Scale<M>{M(s)}, p.grad.data(), p.grad.cref().data);
+  });
+}
+
+/// Brings the global norm down to `most`, if it is above; PyTorch's clip_grad_norm_, whose 1e-6 is kept. 0 is off.
+template <Backend B, class Trainee>
+void clip_gradients(B& b, Trainee& trainee, double norm, double most) {
+  if (most > 0 && norm > most) scale_gradients(b, trainee, most / (norm + 1e-6));
+}
+
+}  // namespace lorica::train

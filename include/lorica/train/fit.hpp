@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: MIT
+/// @file lorica/train/fit.hpp
+/// Walking downhill. One step: forward and backward over `accumulate` batches; the sum of gradients divided by the count
+/// of targets; the regulariser, once; clip; AdamW; then the trainee's own after_step (an allocator, say).
+#pragma once
+
+#include <lorica/nn/objective.hpp>
+#include <lorica/train/callback.hpp>
+#include <lorica/train/clip.hpp>
+#include <lorica/train/data.hpp>
+#include <lorica/train/learning_rate.hpp>
+#include <lorica/train/optimizer.hpp>
+#include <lorica/train/trainee.hpp>
+
+#include <chrono>
+
+namespace lorica::train {
+
+struct FitConfig {
+  index_t steps = 100;
+  index_t batch = 16;          // samples at a time
+  index_t accumulate = 1;      // batches an optimiser step
+  AdamW optimizer = {};
+  Schedule schedule = {};
+  double clip = 1;             // global norm; 0 is off
+  Seed seed = 0;               // of the data's order
+  std::string identity = {};   // whose state this is, for checkpoints
+
+  void validate() const {
+    expects(steps > 0, "fit: ", steps, " steps, expected at least 1");
+    expects(batch > 0 && accumulate > 0, "fit: a batch of ", batch, " accumulated ", accumulate, " times, expected at least 1 and 1");
+    expects(optimizer.lr > 0 && std::isfinite(optimizer.lr), "fit: the learning rate is ", optimizer.lr, ", expected above 0");
+    expects(clip >= 0, "fit: clipping at a norm of ", clip, ", expected 0 (off) or above");
+    schedule.validate(steps);
+  }
+};
+
+struct FitResult {
+  index_t steps = 0;           // made in all, before and after a resume
+  double loss = 0;             // of the last step made here
+  double seconds = 0;          // spent in steps made here
+  index_t targets = 0;         // seen in steps made here
+  bool stopped = false;        // by a callback, before the last step
+};
+
+/// Trains `trainee` (adapters, or Everything of a model) on `data`. The model is const where the trainee is adapters.
+/// Throws NumericError naming step and tensor when a loss or a gradient is not finite; ConfigError before the first step.
+template <Backend B, class Model, Trainee<B> T, Data D, class O, class... Callbacks>
+  requires nn::Objective<O, Model, B>
+FitResult fit(B& b, const Model& model, T& trainee, const D& data, const FitConfig& c, const O& objective, Callbacks&&... callbacks) {
+  using clock = std::chrono::steady_clock;
+  c.validate();
+  typename AdamW::state<B> optimizer;
+  Shuffle order(c.seed, data.size());
+  index_t step = 0;
+  Run<B> run{b, step, c.steps, c.identity, [&](StateVisitor<B>& v) {
+               v.count("step", step);
+               trainee.visit_state(v);
+               trainee.for_each_parameter([&](Parameter<B>& p, double) { optimizer.visit_state(v, b, p); });
+             }};
+  if constexpr (requires { trainee.begin(c.steps); }) trainee.begin(c.steps);
+  (detail::call_begin(callbacks, run), ...);
+
+  FitResult result;
+  while (step < c.steps && !result.stopped) {
+    const auto start = clock::now();
+    StepInfo info{step, c.steps, 0, 0, 0, c.optimizer.lr * c.schedule(step, c.steps), 0, 0};
+    trainee.for_each_parameter([](Parameter<B>& p, double) { p.grad = {}; });
+    for (index_t micro = 0; micro < c.accumulate; ++micro) {
+      const index_t draw = step * c.accumulate + micro;
+      nn::Sequences samples;
+      for (index_t i = 0; i < c.batch; ++i) data.append(samples, order(draw * c.batch + i));
+      const nn::Batch<B> batch(b, samples);
+      if constexpr (requires { trainee.phase(std::optional<std::uint64_t>()); }) trainee.phase(static_cast<std::uint64_t>(draw));
+      Tape<B> tape(b);
+      const auto loss = objective.loss(tape, model, trainee, batch);
+      info.loss += loss.sum.value().template host<double>(b)[0];
+      info.targets += loss.count;
+      tape.backward(loss.sum);
+    }
+    expects(info.targets > 0, "step ", step, ": the batch has no targets");
+    info.loss /= double(info.targets);
+    expects<NumericError>(std::isfinite(info.loss), "step ", step, ": the loss is ", info.loss, "; lower the learning rate (", info.lr,
+                          " at this step), or look for tokens the model has never seen");
+    scale_gradients(b, trainee, 1.0 / double(info.targets));
+    if constexpr (requires(Tape<B>& t) { trainee.penalty(t); }) {
+      Tape<B> tape(b);
+      if (const auto penalty = trainee.penalty(tape)) {
+        info.penalty = penalty->value().template host<double>(b)[0];
+        tape.backward(*penalty);
+      }
+    }
+    info.gradient_norm = gradient_norm(b, trainee, step);
+    clip_gradients(b, trainee, info.gradient_norm, c.clip);
+    trainee.for_each_parameter([&](Parameter<B>& p, double rate) {
+      if (rate > 0 && !p.grad.empty()) optimizer.update(b, c.optimizer, p, info.lr * rate, step + 1);
+    });
+    if constexpr (requires { trainee.after_step(step); }) trainee.after_step(step);
+    info.seconds = std::chrono::duration<double>(clock::now() - start).count();
+    result.seconds += info.seconds;
+    result.targets += info.targets;
+    result.loss = info.loss;
+    ++step;
+    (detail::call_step(callbacks, run, info), ...);
+    result.stopped = (false || ... || detail::call_stop(callbacks)) && step < c.steps;
+  }
+  result.steps = step;
+  if constexpr (requires { trainee.phase(std::optional<std::uint64_t>()); }) trainee.phase(std::nullopt);
+  (detail::call_end(callbacks, run), ...);
+  return result;
+}
+
+/// With the language model's own objective.
+template <Backend B, class Model, Trainee<B> T, Data D, class... Callbacks>
+  requires(!(nn::Objective<std::remove_cvref_t<Callbacks>, Model, B> || ...))
+FitResult fit(B& b, const Model& model, T& trainee, const D& data, const FitConfig& c, Callbacks&&... callbacks) {
+  return fit(b, model, trainee, data, c, nn::NextToken{}, std::forward<Callbacks>(callbacks)...);
+}
+
+}  // namespace lorica::train

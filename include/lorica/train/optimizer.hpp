@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: MIT
+/// @file lorica/train/optimizer.hpp
+/// AdamW (Loshchilov and Hutter 2019), with PyTorch's order of operations.
+#pragma once
+
+#include <lorica/autograd/parameter.hpp>
+#include <lorica/core/state.hpp>
+
+#include <cmath>
+#include <map>
+
+namespace lorica::train {
+
+/// w <- w (1 - lr decay); m, v moving averages of g and g^2; w <- w - lr / (1 - beta1^t) m / (sqrt(v / (1 - beta2^t)) + eps).
+struct AdamW {
+  double lr = 1e-3;
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double eps = 1e-8;
+  double weight_decay = 0.01;
+
+  template <Backend B> class state;
+};
+
+namespace detail {
+template <class M>
+struct AdamWStep {
+  M* w;
+  const M* g;
+  M* mean;
+  M* square;
+  M beta1, beta2, keep, step, root, eps;
+  LORICA_HD void operator()(index_t i) const {
+    using std::sqrt;
+    mean[i] += (M(1) - beta1) * (g[i] - mean[i]);
+    square[i] = beta2 * square[i] + (M(1) - beta2) * g[i] * g[i];
+    w[i] = w[i] * keep - step * (mean[i] / (sqrt(square[i]) / root + eps));
+  }
+};
+}  // namespace detail
+
+/// The moments of every parameter, by name; born at a parameter's first step, at zero.
+template <Backend B>
+class AdamW::state {
+ public:
+  using M = typename B::master;
+
+  /// One step of p, whose gradient is in place, at learning rate `lr`. `step` counts from 1.
+  void update(B& b, const AdamW& c, Parameter<B>& p, double lr, index_t step) {
+    auto& m = moments(b, p);
+    const double correct1 = 1 - std::pow(c.beta1, double(step)), correct2 = 1 - std::pow(c.beta2, double(step));
+    b.for_each_index(p.value.size(),
+                     detail::AdamWStep<M>{p.value.data(), p.grad.cref().data, m.mean.data(), m.square.data(), M(c.beta1), M(c.beta2),
+                                          M(1 - lr * c.weight_decay), M(lr / correct1), M(std::sqrt(correct2)), M(c.eps)});
+  }
+  /// The moments of p join the tree of state; call for every parameter.
+  void visit_state(StateVisitor<B>& v, B& b, const Parameter<B>& p) {
+    auto& m = moments(b, p);
+    v.tensor(p.name + ".adam_mean", m.mean);
+    v.tensor(p.name + ".adam_square", m.square);
+  }
+
+ private:
+  struct Moments { MasterTensor<B> mean, square; };
+  Moments& moments(B& b, const Parameter<B>& p) {
+    auto& m = moments_[p.name];
+    if (m.mean.empty()) m = {zeros<M>(b, p.rows(), p.cols()), zeros<M>(b, p.rows(), p.cols())};
+    return m;
+  }
+  std::map<std::string, Moments> moments_;
+};
+
+}  // namespace lorica::train

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: MIT
+# cmake -P mirror.cmake: include/lorica/a/b.hpp and cuda/lorica/a/b.cuh have tests/a/b.test.cpp, and back.
+cmake_minimum_required(VERSION 3.25)
+get_filename_component(_root ${CMAKE_CURRENT_LIST_DIR}/.. ABSOLUTE)
+
+# Headers that no test of their own can say anything about, each with its reason.
+set(_exempt
+)
+# Folders of tests that are not a layer's. (tests/odr is the test of the umbrella headers include/lorica/*.hpp.)
+set(_not_a_layer "^(compile_fail|conformance|install|odr|oracle|bench|support)/")
+
+file(GLOB_RECURSE _headers RELATIVE ${_root}/include/lorica ${_root}/include/lorica/*/*.hpp)
+file(GLOB_RECURSE _device RELATIVE ${_root}/cuda/lorica ${_root}/cuda/lorica/*/*.cuh)
+list(APPEND _headers ${_device})
+file(GLOB_RECURSE _tests RELATIVE ${_root}/tests ${_root}/tests/*.test.cpp)
+list(FILTER _tests EXCLUDE REGEX ${_not_a_layer})
+
+set(_faults)
+set(_expected)
+foreach(_header IN LISTS _headers)
+  string(REGEX REPLACE "\\.(hpp|cuh)$" ".test.cpp" _test ${_header})
+  list(APPEND _expected ${_test})
+  if(NOT _test IN_LIST _tests AND NOT _header IN_LIST _exempt)
+    list(APPEND _faults "${_header} has no tests/${_test}")
+  endif()
+endforeach()
+foreach(_header IN LISTS _exempt)
+  if(NOT _header IN_LIST _headers)
+    list(APPEND _faults "the exemption ${_header} is no header")
+  endif()
+endforeach()
+foreach(_test IN LISTS _tests)
+  if(NOT _test IN_LIST _expected)
+    list(APPEND _faults "tests/${_test} tests no header")
+  endif()
+endforeach()
+list(JOIN _faults "\n  " _faults)
+if(_faults)
+  message(FATAL_ERROR "Headers and tests are not one to one:\n  ${_faults}")
+endif()
+list(LENGTH _expected _count)
+message(STATUS "${_count} headers")

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+#include <lorica/report/table.hpp>
+
+#include <support/catch.hpp>
+
+using namespace lorica::report;
+
+namespace {
+Table example() {
+  Table table({{"method"}, {"trainable", Align::right}, {"where", Align::center}});
+  table.add({"LoRA", "12.3 k", "all"});
+  table.add({"PΛQ", "1.23 M", "one|two"});
+  return table;
+}
+}  // namespace
+
+TEST_CASE("a table stands in columns on a terminal", "[report][table]") {
+  REQUIRE(example().to_terminal() ==
+          "method  trainable   where\n"
+          "──────  ─────────  ───────\n"
+          "LoRA       12.3 k    all\n"
+          "PΛQ        1.23 M  one|two\n");
+}
+
+TEST_CASE("a table is a Markdown table, its bars escaped", "[report][table]") {
+  REQUIRE(example().to_markdown() ==
+          "| method | trainable |  where   |\n"
+          "| ------ | ---------:|:--------:|\n"
+          "| LoRA   |    12.3 k |   all    |\n"
+          "| PΛQ    |    1.23 M | one\\|two |\n");
+}
+
+TEST_CASE("a cell is one line, a row as long as the titles, a table never without columns",
+          "[report][table]") {
+  Table table({{"a"}, {"b"}});
+  table.add({"1\n2", ""});
+  REQUIRE(table.to_terminal() == "a    b\n───  ─\n1 2\n");
+  REQUIRE(Table({{"a"}}).to_markdown() == "| a   |\n| --- |\n");
+  REQUIRE_THROWS_AS(table.add({"1"}), lorica::ConfigError);
+  REQUIRE_THROWS_AS(Table({}), lorica::ConfigError);
+}

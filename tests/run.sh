@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# Builds and tests lorica with g++, on Eigen and on Thrust over OpenMP; installs through apt what is missing.
+#   ./tests/run.sh         what a user needs to trust it
+#   ./tests/run.sh --all   and clang, Thrust's serial system, sanitizers, every header alone, an installed and an
+#                          included copy in host projects, and nvcc where there is one
+# LORICA_DATA, if set, is a folder of data sets; tests that read them are skipped without it.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+. tests/support/packages.sh
+
+long=OFF
+case "${1-}" in
+  "") ;;
+  --all) long=ON ;;
+  *) echo "tests/run.sh: unknown option '$1'; there is only --all" >&2; exit 2 ;;
+esac
+
+need g++ cmake ninja-build libeigen3-dev catch2 libthrust-dev libcli11-dev
+if [ $long = ON ]; then need clang libomp-dev libclang-rt-dev; fi
+
+jobs=$(job_count)
+cmake --preset cpu -DLORICA_LONG_TESTS=$long
+cmake --build --preset cpu --parallel "$jobs"
+exec ctest --preset cpu --parallel "$jobs"

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+/// @file tests/support/backends.hpp
+/// Every backend compiled into this binary. A typed test says LORICA_BACKENDS and gets them all, or
+/// LORICA_DOUBLE_BACKENDS where finite differences want double:
+///   TEMPLATE_TEST_CASE("...", "[...]", LORICA_BACKENDS) { TestType b; ... }
+#pragma once
+
+#include "support/catch.hpp"
+#include "support/tolerance.hpp"
+
+#if defined(LORICA_TEST_GPU)
+#  include <lorica/gpu/thrust_backend.cuh>
+#endif
+#if defined(__CUDACC__)  // nvcc's turn: Eigen stays out of .cu
+#  include <lorica/gpu/cublas_gemm.cuh>
+#  define LORICA_DOUBLE_BACKENDS \
+    lorica::gpu::ThrustBackend<double>, (lorica::gpu::ThrustBackend<double, lorica::gpu::CublasGemm>)
+#  define LORICA_BACKENDS                                              \
+    LORICA_DOUBLE_BACKENDS, lorica::gpu::ThrustBackend<float>,         \
+        (lorica::gpu::ThrustBackend<float, lorica::gpu::CublasGemm>),  \
+        (lorica::gpu::ThrustBackend<float, lorica::gpu::LoopGemm, double>)
+#else
+#  include <lorica/cpu/eigen_backend.hpp>
+#  define LORICA_EIGEN_BACKENDS                                          \
+    lorica::cpu::EigenBackend<double>, lorica::cpu::EigenBackend<float>, \
+        (lorica::cpu::EigenBackend<float, lorica::cpu::EigenGemm, double>)
+#  if defined(LORICA_TEST_GPU)
+#    define LORICA_DOUBLE_BACKENDS lorica::cpu::EigenBackend<double>, lorica::gpu::ThrustBackend<double>
+#    define LORICA_BACKENDS                                       \
+      LORICA_EIGEN_BACKENDS, lorica::gpu::ThrustBackend<double>,  \
+          (lorica::gpu::ThrustBackend<float, lorica::gpu::LoopGemm, double>)
+#  else
+#    define LORICA_DOUBLE_BACKENDS lorica::cpu::EigenBackend<double>
+#    define LORICA_BACKENDS LORICA_EIGEN_BACKENDS
+#  endif
+#endif

@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# build_preset.sh <preset>: configures, builds and tests one preset, as one test of another one's tree.
+# Exits 77, which CTest reports as Skipped, where the preset's compiler is missing.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+. tests/support/packages.sh
+
+preset=$1
+jobs=$(job_count)
+options=(-DLORICA_LONG_TESTS=OFF)
+target=checks # without the benchmarks
+tests=(--label-exclude 'sources|compile_fail')
+PATH=$PATH:/usr/local/cuda/bin
+case $preset in
+  clang)
+    command -v clang++ >/dev/null || { echo "skipped: there is no clang++"; exit 77; }
+    target=all
+    tests=(--label-exclude sources) # what clang says of a mistake is its own
+    ;;
+  asan)
+    command -v clang++ >/dev/null || { echo "skipped: there is no clang++"; exit 77; }
+    ;;
+  cpp) # a newer Thrust than Debian's, where a CUDA toolkit brings one
+    if nvcc=$(command -v nvcc); then
+      cccl=$(dirname "$(dirname "$(readlink -f "$nvcc")")")/include/cccl
+      if [ -e "$cccl/thrust/version.h" ]; then options+=("-DTHRUST_INCLUDE_DIR=$cccl"); fi
+    fi
+    ;;
+  cuda) # the host's tests are the other presets' work
+    command -v nvcc >/dev/null || { echo "skipped: there is no nvcc"; exit 77; }
+    target=device
+    tests=(--label-regex device)
+    ;;
+esac
+cmake --preset "$preset" "${options[@]}"
+cmake --build --preset "$preset" --parallel "$jobs" --target $target
+ctest --preset "$preset" --parallel "$jobs" "${tests[@]}"
