@@ -25,7 +25,7 @@ TEST_CASE("a visitor takes both kinds, and no directions have no scores", "[core
   int i = 0;
   const int c = 0;
   archetype::Visitor<int>{}(i);
-  archetype::Visitor<int>{}(c);
+  archetype::Visitor<const int>{}(c);
   REQUIRE(archetype::Directions{}.size() == 0);
   REQUIRE(archetype::Directions{}.kth_smallest(1) == 0);
 }

@@ -3,7 +3,7 @@
 
 #include <support/catch.hpp>
 
-#include <limits>
+#include <algorithm>
 
 using namespace lorica::report;
 

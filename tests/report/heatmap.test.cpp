@@ -3,6 +3,7 @@
 
 #include <support/catch.hpp>
 
+#include <algorithm>
 #include <cctype>
 #include <cmath>
 #include <limits>
@@ -14,12 +15,12 @@ using namespace lorica::report;
 
 namespace {
 
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+constexpr double none = std::numeric_limits<double>::quiet_NaN();
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
 HeatMap example() {
   return {.title = "PAGE", .row_labels = {"layer 0", "layer 1"}, .column_labels = {"q", "up"},
-          .values = {0.25, 1, nan, 4}};
+          .values = {0.25, 1, none, 4}};
 }
 
 bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
@@ -82,8 +83,8 @@ TEST_CASE("without colour the map reads by shade, number and star", "[report][he
   REQUIRE(to_terminal(example()) ==
           "PAGE\n"
           "              q       up\n"
-          "layer 0    0.25  ░    1\n"
-          "layer 1      ·  ██    4*\n"
+          "layer 0    0.25  ░░    1\n"
+          "layer 1       ·  ██    4*\n"
           "0.25   ░░▒▒▓▓██ 4\n"
           "* brightest layer 1, up: 4\n");
 }
@@ -156,7 +157,7 @@ TEST_CASE("maps without a range, without values or with infinities are drawn", "
     }
     return out;
   };
-  REQUIRE(has(both({nan, nan}), "no values"));
+  REQUIRE(has(both({none, none}), "no values"));
   REQUIRE(has(both({2, 2}), "brightest r, a: 2"));             // the first of equals
   REQUIRE(has(both({0, 0}), "brightest r, a: 0"));
   REQUIRE(has(both({-1, -2}), "brightest r, a: -1"));

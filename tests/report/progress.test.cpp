@@ -3,11 +3,12 @@
 
 #include <support/catch.hpp>
 
-#include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <sstream>
 #include <string>
+#include <utility>
 #include <vector>
 
 using namespace lorica::report;
@@ -173,7 +174,7 @@ TEST_CASE("a narrow terminal loses the bar, then the front, never a column too m
     screen.time += 1;
     progress.update({.step = 123'456, .loss = 3.25, .tokens = 4096});
     REQUIRE(display_width(screen.last()) <= static_cast<std::size_t>(std::max(1, width - 1)));
-    REQUIRE(has(screen.last(), "[") == (width >= 80));
+    REQUIRE(has(screen.last(), "[") == (width > 80));
   }
 }
 

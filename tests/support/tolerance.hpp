@@ -22,7 +22,8 @@ template <Backend B>
 constexpr double tolerance() { return tolerance_of<typename B::scalar>(); }
 
 /// n numbers from N(0, 1), the same on every machine.
-inline std::vector<double> random_numbers(Seed seed, index_t n) { return normals(Stream(seed, "test", ""), n, 1.0); }
+template <std::integral I>
+std::vector<double> random_numbers(I seed, index_t n) { return normals(Stream(static_cast<Seed>(seed), "test", ""), n, 1.0); }
 
 /// The same numbers after rounding to T: what a reference in double should start from.
 template <class T>

@@ -154,7 +154,10 @@ class ThrustBackend {
   }
   template <class TY>
   void multiply(MatrixRef<const T> x, const packed& w, Trans t, Master beta, MatrixRef<TY> y) {
-    gemm(Trans::no, t, Master(1), x, gemm_.unpacked(w), beta, y);
+    const MatrixRef<const T> m = gemm_.unpacked(w);
+    expects_shape("multiply", "X", x.shape(), {x.rows, t == Trans::yes ? m.cols : m.rows});
+    expects_shape("multiply", "Y", y.shape(), {x.rows, t == Trans::yes ? m.rows : m.cols});
+    gemm_.gemm(Trans::no, t, Master(1), x, m, beta, y);
   }
 
   // --- elementwise ---

@@ -73,6 +73,8 @@ struct EigenGemm {
   /// Y <- X W^T + beta Y, or X W + beta Y
   template <class S, class T, class TY>
   static void multiply(MatrixRef<const T> x, const packed<T>& w, Trans t, S beta, MatrixRef<TY> y) {
+    expects_shape("multiply", "X", x.shape(), {x.rows, t == Trans::yes ? w.w.cols : w.w.rows});
+    expects_shape("multiply", "Y", y.shape(), {x.rows, t == Trans::yes ? w.w.rows : w.w.cols});
     gemm(Trans::no, t, S(1), x, w.w, beta, y);
   }
 
@@ -117,9 +119,11 @@ struct EigenGemm {
     if constexpr (std::is_same_v<TX, TY> && std::is_same_v<TX, TC>) {
       if constexpr (fresh) out.noalias() = static_cast<TC>(alpha) * x * y;
       else out.noalias() += static_cast<TC>(alpha) * x * y;
-    } else {  // mixed: the product in the widest type, rounded once
+    } else {  // mixed: the product in the widest type; its operands are written out, so that there is one such product
       using Wide = std::common_type_t<TX, TY, TC>;
-      const RowMajor<Wide> wide = static_cast<Wide>(alpha) * x.template cast<Wide>() * y.template cast<Wide>();
+      const RowMajor<Wide> wx = x.template cast<Wide>(), wy = y.template cast<Wide>();
+      RowMajor<Wide> wide(out.rows(), out.cols());
+      wide.noalias() = static_cast<Wide>(alpha) * wx * wy;
       if constexpr (fresh) out = wide.template cast<TC>();
       else out += wide.template cast<TC>();
     }

@@ -8,6 +8,10 @@
 
 namespace lorica::nn {
 
+namespace detail {
+inline void expects_hidden(index_t hidden) { expects(hidden > 0, "feed-forward: the hidden width is ", hidden, ", expected at least 1"); }
+}  // namespace detail
+
 /// GELU by the normal distribution (BERT's "gelu") and by tanh (GPT-2's "gelu_new").
 struct ExactGelu { template <Backend B> Var<B> operator()(const Var<B>& x) const { return gelu(x); } };
 struct TanhGelu { template <Backend B> Var<B> operator()(const Var<B>& x) const { return gelu_tanh(x); } };
@@ -29,6 +33,7 @@ struct Mlp {
   };
   template <class W>
   weights<W> make(backend_of<W>& b, const Source& from, SiteCounter& site, index_t layer, index_t width) const {
+    detail::expects_hidden(hidden);
     auto up = make_linear<W>(b, from, site(layer, Role::up, width, hidden), bias);
     return {std::move(up), make_linear<W>(b, from, site(layer, Role::down, hidden, width), bias)};
   }
@@ -51,6 +56,7 @@ struct GatedSilu {
   };
   template <class W>
   weights<W> make(backend_of<W>& b, const Source& from, SiteCounter& site, index_t layer, index_t width) const {
+    detail::expects_hidden(hidden);
     auto gate = make_linear<W>(b, from, site(layer, Role::gate, width, hidden), bias);
     auto up = make_linear<W>(b, from, site(layer, Role::up, width, hidden), bias);
     return {std::move(gate), std::move(up), make_linear<W>(b, from, site(layer, Role::down, hidden, width), bias)};

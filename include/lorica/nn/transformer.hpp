@@ -125,4 +125,8 @@ using GptBlock = Block<LayerNorm, SelfAttention<Unrotated>, Mlp<TanhGelu>, PreNo
 using LlamaBlock = Block<RmsNorm, SelfAttention<Rotary>, GatedSilu, PreNorm>;
 using BertBlock = Block<LayerNorm, SelfAttention<Unrotated>, Mlp<ExactGelu>, PostNorm>;
 
+/// A causal language model of Llama's kind: what the examples and the program train and adapt.
+template <Backend B, class Weight = Frozen<B>> using Decoder = Transformer<B, LlamaBlock, Weight>;
+using DecoderConfig = TransformerConfig<LlamaBlock>;
+
 }  // namespace lorica::nn

@@ -52,7 +52,6 @@ class Progress {
     if (config_.width <= 0) config_.width = terminal_width(2);
     last_.step = config_.start;
     timed_ = config_.clock();
-    drawn_ = timed_ - config_.interval;
   }
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
@@ -80,7 +79,7 @@ class Progress {
     if (config_.out == nullptr || shown_ == 0) return;
     *config_.out << '\r' << std::string(shown_, ' ') << '\r' << std::flush;
     shown_ = 0;
-    drawn_ = timed_ - config_.interval;
+    drawn_ = never;
   }
 
   /// Draws what is known last and ends the line; what comes after is on a new one.
@@ -93,11 +92,12 @@ class Progress {
  private:
   [[nodiscard]] std::string line() const {
     const double left = static_cast<double>(std::max<index_t>(0, config_.total - last_.step));
+    const double pace = steps_ > 0 ? seconds_ / steps_ : 0;      // seconds a step; 0: unknown
     const std::string total = std::to_string(config_.total);
     std::string facts = pad(std::to_string(last_.step), total.size(), Align::right) + "/" + total;
     if (!std::isnan(last_.loss)) facts += "  loss " + fixed(last_.loss, 4);
     if (tokens_ > 0 && seconds_ > 0) facts += "  " + human_count(tokens_ / seconds_) + " tokens/s";
-    facts += "  " + human_duration(steps_ > 0 ? left * seconds_ / steps_ : left > 0 ? -1 : 0) + " left";
+    facts += "  " + human_duration(left == 0 ? 0 : pace > 0 ? left * pace : -1) + " left";
     const std::string label = config_.label.empty() ? "" : one_line(config_.label) + "  ";
     // The last column stays free: a terminal would move on to the next line.
     const auto room = static_cast<std::size_t>(std::max(1, config_.width - 1));
@@ -123,10 +123,12 @@ class Progress {
     shown_ = wide;
   }
 
+  static constexpr double never = -std::numeric_limits<double>::infinity();
+
   ProgressConfig config_;
   ProgressStep last_;
   double timed_ = 0;                                     // of the last update
-  double drawn_ = 0;                                     // of the last drawing
+  double drawn_ = never;                                 // of the last drawing
   double seconds_ = 0;
   double tokens_ = 0;
   double steps_ = 0;

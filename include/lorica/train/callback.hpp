@@ -35,12 +35,12 @@ struct Run {
   std::function<void(StateVisitor<B>&)> visit_state;      // all that evolves
 };
 
-/// A line every so many steps.
+/// A line every so many steps, and after the last.
 struct PrintLoss {
   std::ostream& out;
   index_t every = 50;
   template <class R> void step(const R&, const StepInfo& s) const {
-    if ((s.step + 1) % every == 0 || s.step + 1 == s.steps) out << "step " << s.step + 1 << '/' << s.steps << "  loss " << s.loss << '\n';
+    if ((every > 0 && (s.step + 1) % every == 0) || s.step + 1 == s.steps) out << "step " << s.step + 1 << '/' << s.steps << "  loss " << s.loss << '\n';
   }
 };
 

@@ -24,6 +24,16 @@ double gradient_norm(B& b, Trainee& trainee, index_t step) {
   return std::sqrt(squares);
 }
 
+/// The name of the first parameter that holds a number that is not finite; empty where none does.
+template <Backend B, class Trainee>
+std::string first_not_finite(B& b, Trainee& trainee) {
+  std::string name;
+  trainee.for_each_parameter([&](Parameter<B>& p, double) {
+    if (name.empty() && !std::isfinite(b.sum_squares(p.value.cref().data, p.value.size()))) name = p.name;
+  });
+  return name;
+}
+
 template <Backend B, class Trainee>
 void scale_gradients(B& b, Trainee& trainee, double s) {
   using M = typename B::master;
@@ -32,10 +42,10 @@ void scale_gradients(B& b, Trainee& trainee, double s) {
   });
 }
 
-/// Brings the global norm down to `most`, if it is above; PyTorch's clip_grad_norm_, whose 1e-6 is kept. 0 is off.
+/// Brings the global norm down to `most`, if it is above; PyTorch's clip_grad_norm_, 1e-6 included. 0 is off.
 template <Backend B, class Trainee>
 void clip_gradients(B& b, Trainee& trainee, double norm, double most) {
-  if (most > 0 && norm > most) scale_gradients(b, trainee, most / (norm + 1e-6));
+  if (most > 0 && norm + 1e-6 > most) scale_gradients(b, trainee, most / (norm + 1e-6));
 }
 
 }  // namespace lorica::train

@@ -25,25 +25,36 @@ class Windows {
     expects(length_ > 0, "windows: a length of ", length_, " tokens, expected at least 1");
     expects(static_cast<index_t>(tokens_.size()) > length_, "windows: ", tokens_.size(), " tokens are too few for one window of ", length_,
             " and the token that follows");
+    const index_t n = (static_cast<index_t>(tokens_.size()) - 1) / length_;
+    for (index_t i = 0; i < n; ++i) starts_.push_back(static_cast<std::size_t>(i * length_));
   }
-  [[nodiscard]] index_t size() const { return (static_cast<index_t>(tokens_.size()) - 1) / length_; }
+  [[nodiscard]] index_t size() const { return static_cast<index_t>(starts_.size()); }
   [[nodiscard]] index_t length() const noexcept { return length_; }
   void append(nn::Sequences& to, index_t i) const {
     const std::span all(tokens_);
-    const auto first = static_cast<std::size_t>(i * length_), n = static_cast<std::size_t>(length_);
+    const auto first = starts_[static_cast<std::size_t>(i)], n = static_cast<std::size_t>(length_);
     to.add(all.subspan(first, n), all.subspan(first + 1, n));
   }
   /// n windows, evenly spaced over the text; all of them where there are no more.
   [[nodiscard]] nn::Sequences sample(index_t n) const {
-    expects(n > 0, "windows: a sample of ", n);
+    const Windows some = at_most(n);
     nn::Sequences s;
-    const index_t take = std::min(n, size());
-    for (index_t i = 0; i < take; ++i) append(s, i * size() / take);
+    for (index_t i = 0; i < some.size(); ++i) some.append(s, i);
     return s;
+  }
+  /// The same windows as data.
+  [[nodiscard]] Windows at_most(index_t n) const {
+    expects(n > 0, "windows: a sample of ", n, ", expected at least 1");
+    Windows some = *this;
+    some.starts_.clear();
+    const index_t take = std::min(n, size());
+    for (index_t i = 0; i < take; ++i) some.starts_.push_back(starts_[static_cast<std::size_t>(i * size() / take)]);
+    return some;
   }
 
  private:
   std::vector<std::int32_t> tokens_;
+  std::vector<std::size_t> starts_;   // of the windows
   index_t length_ = 0;
 };
 

@@ -6,12 +6,14 @@
 #include <lorica/train/fit.hpp>
 
 #include <ostream>
+#include <set>
 
 namespace lorica::train {
 
-/// Bytes. Activations are measured: one sample is run forward and the rest are taken to be like it.
+/// Bytes. Activations are measured: a batch of the first sample and one of it twice are run forward, and the rest are
+/// taken to be like it.
 struct Memory {
-  std::size_t weights = 0;       // of the model, as held, packing included
+  std::size_t weights = 0;       // of the model that do not train, as held, packing included
   std::size_t activations = 0;   // saved for the backward pass by one batch
   std::size_t parameters = 0;    // that train
   std::size_t gradients = 0;
@@ -36,18 +38,28 @@ std::size_t weight_bytes(const Model& model) {
 template <Backend B, class Model, Trainee<B> T, Data D, class O = nn::NextToken>
 Memory estimate(B& b, const Model& model, T& trainee, const D& data, const FitConfig& c, const O& objective = {}) {
   Memory m;
-  m.weights = weight_bytes<B>(model);
+  std::set<const void*> trained;
   trainee.for_each_parameter([&](Parameter<B>& p, double rate) {
+    trained.insert(&p);
     m.parameters += p.value.bytes();
     m.gradients += p.value.bytes();
     if (rate > 0) m.moments += 2 * p.value.bytes();
   });
-  nn::Sequences one;
-  data.append(one, 0);
-  const nn::Batch<B> batch(b, one);
-  Tape<B> tape(b);
-  const auto loss = objective.loss(tape, model, trainee, batch);
-  m.activations = tape.account().live * static_cast<std::size_t>(c.batch);
+  model.for_each_weight([&](const std::string&, const auto& w) {
+    if (!trained.contains(&w)) m.weights += detail::weight_bytes(w);
+  });
+  const auto saved = [&](index_t samples) {
+    nn::Sequences s;
+    for (index_t i = 0; i < samples; ++i) data.append(s, 0);
+    const nn::Batch<B> batch(b, s);
+    Tape<B> tape(b);
+    const auto loss = objective.loss(tape, model, trainee, batch);
+    return tape.account().live;
+  };
+  if constexpr (requires { trainee.phase(std::optional<std::uint64_t>()); }) trainee.phase(std::uint64_t{0});
+  const std::size_t one = saved(1), two = saved(2);  // the second sample repeats what grows with the batch alone
+  if constexpr (requires { trainee.phase(std::optional<std::uint64_t>()); }) trainee.phase(std::nullopt);
+  m.activations = one + (two - one) * static_cast<std::size_t>(c.batch - 1);
   return m;
 }
 

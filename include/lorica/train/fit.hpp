@@ -12,6 +12,7 @@
 #include <lorica/train/optimizer.hpp>
 #include <lorica/train/trainee.hpp>
 
+#include <charconv>
 #include <chrono>
 
 namespace lorica::train {
@@ -24,12 +25,27 @@ struct FitConfig {
   Schedule schedule = {};
   double clip = 1;             // global norm; 0 is off
   Seed seed = 0;               // of the data's order
-  std::string identity = {};   // whose state this is, for checkpoints
+  std::string identity = {};   // of model and method: a checkpoint belongs to one
 
+  /// What a resumed run must agree on to end as the uninterrupted one.
+  [[nodiscard]] std::string whole_identity() const {
+    const auto& o = optimizer;
+    const auto exact = [](double x) {
+      char text[32];
+      return std::string(text, std::to_chars(text, text + sizeof text, x).ptr);
+    };
+    return message(identity, "; steps ", steps, ", batch ", batch, " x ", accumulate, ", lr ", exact(o.lr), ", betas ", exact(o.beta1), ' ',
+                   exact(o.beta2), ", eps ", exact(o.eps), ", decay ", exact(o.weight_decay), ", schedule ", int(schedule.shape), ' ',
+                   schedule.warmup, ' ', exact(schedule.floor), ", clip ", exact(clip), ", seed ", seed);
+  }
   void validate() const {
     expects(steps > 0, "fit: ", steps, " steps, expected at least 1");
     expects(batch > 0 && accumulate > 0, "fit: a batch of ", batch, " accumulated ", accumulate, " times, expected at least 1 and 1");
     expects(optimizer.lr > 0 && std::isfinite(optimizer.lr), "fit: the learning rate is ", optimizer.lr, ", expected above 0");
+    expects(optimizer.beta1 >= 0 && optimizer.beta1 < 1 && optimizer.beta2 >= 0 && optimizer.beta2 < 1, "fit: the betas are ",
+            optimizer.beta1, " and ", optimizer.beta2, ", expected 0 <= beta < 1");
+    expects(optimizer.eps > 0 && optimizer.weight_decay >= 0, "fit: eps is ", optimizer.eps, " and the weight decay ",
+            optimizer.weight_decay, ", expected above 0, and 0 or above");
     expects(clip >= 0, "fit: clipping at a norm of ", clip, ", expected 0 (off) or above");
     schedule.validate(steps);
   }
@@ -53,7 +69,7 @@ FitResult fit(B& b, const Model& model, T& trainee, const D& data, const FitConf
   typename AdamW::state<B> optimizer;
   Shuffle order(c.seed, data.size());
   index_t step = 0;
-  Run<B> run{b, step, c.steps, c.identity, [&](StateVisitor<B>& v) {
+  Run<B> run{b, step, c.steps, message(c.whole_identity(), ", samples ", data.size()), [&](StateVisitor<B>& v) {
                v.count("step", step);
                trainee.visit_state(v);
                trainee.for_each_parameter([&](Parameter<B>& p, double) { optimizer.visit_state(v, b, p); });
@@ -80,8 +96,11 @@ FitResult fit(B& b, const Model& model, T& trainee, const D& data, const FitConf
     }
     expects(info.targets > 0, "step ", step, ": the batch has no targets");
     info.loss /= double(info.targets);
-    expects<NumericError>(std::isfinite(info.loss), "step ", step, ": the loss is ", info.loss, "; lower the learning rate (", info.lr,
-                          " at this step), or look for tokens the model has never seen");
+    if (!std::isfinite(info.loss)) {
+      const std::string fault = first_not_finite(b, trainee);
+      throw NumericError(message("step ", step, ": the loss is ", info.loss, fault.empty() ? ", every parameter is finite" : ", and so is " + fault,
+                                 "; lower the learning rate (", info.lr, " at this step), or look for tokens the model has never seen"));
+    }
     scale_gradients(b, trainee, 1.0 / double(info.targets));
     if constexpr (requires(Tape<B>& t) { trainee.penalty(t); }) {
       Tape<B> tape(b);

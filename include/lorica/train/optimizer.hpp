@@ -29,11 +29,11 @@ struct AdamWStep {
   const M* g;
   M* mean;
   M* square;
-  M beta1, beta2, keep, step, root, eps;
+  M rest1, beta2, rest2, keep, step, root, eps;   // rest = 1 - beta, taken in double: in float it would lose 4 digits
   LORICA_HD void operator()(index_t i) const {
     using std::sqrt;
-    mean[i] += (M(1) - beta1) * (g[i] - mean[i]);
-    square[i] = beta2 * square[i] + (M(1) - beta2) * g[i] * g[i];
+    mean[i] += rest1 * (g[i] - mean[i]);
+    square[i] = beta2 * square[i] + rest2 * g[i] * g[i];
     w[i] = w[i] * keep - step * (mean[i] / (sqrt(square[i]) / root + eps));
   }
 };
@@ -50,8 +50,8 @@ class AdamW::state {
     auto& m = moments(b, p);
     const double correct1 = 1 - std::pow(c.beta1, double(step)), correct2 = 1 - std::pow(c.beta2, double(step));
     b.for_each_index(p.value.size(),
-                     detail::AdamWStep<M>{p.value.data(), p.grad.cref().data, m.mean.data(), m.square.data(), M(c.beta1), M(c.beta2),
-                                          M(1 - lr * c.weight_decay), M(lr / correct1), M(std::sqrt(correct2)), M(c.eps)});
+                     detail::AdamWStep<M>{p.value.data(), p.grad.cref().data, m.mean.data(), m.square.data(), M(1 - c.beta1), M(c.beta2),
+                                          M(1 - c.beta2), M(1 - lr * c.weight_decay), M(lr / correct1), M(std::sqrt(correct2)), M(c.eps)});
   }
   /// The moments of p join the tree of state; call for every parameter.
   void visit_state(StateVisitor<B>& v, B& b, const Parameter<B>& p) {

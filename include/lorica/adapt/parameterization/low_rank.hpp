@@ -10,6 +10,7 @@ namespace lorica::adapt {
 /// A [r, k] starts as U(-gain/sqrt(k), gain/sqrt(k)), B [m, r] as 0. With gain 1 that is Hugging Face PEFT's default, the
 /// paper's Gaussian in all but shape: Var(A) = 1/(3k).
 struct LowRank {
+  static constexpr const char* name = "low_rank";
   struct config {
     double gain = 1;
     friend bool operator==(const config&, const config&) = default;

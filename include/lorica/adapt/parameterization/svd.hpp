@@ -10,6 +10,7 @@ namespace lorica::adapt {
 /// Q [r, k] and P [m, r] start as N(0, sigma^2), lambda [1, r] as 0, as in the authors' code. A regulariser keeps the rows
 /// of Q and the columns of P orthonormal; `orthogonality` is its weight (the authors' default 0.1; see orthogonality.hpp).
 struct Svd {
+  static constexpr const char* name = "svd";
   struct config {
     double sigma = 0.02;
     double orthogonality = 0.1;

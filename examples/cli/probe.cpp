@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+// lorica probe: where the gradient energy of an adapter would be.
+#include "commands.hpp"
+#include "run.hpp"
+#include "text.hpp"
+
+#include <lorica/report/format.hpp>
+#include <lorica/report/jsonl.hpp>
+#include <lorica/report/site_map.hpp>
+#include <lorica/report/table.hpp>
+#include <lorica/report/terminal.hpp>
+
+#include <iostream>
+
+namespace lorica::cli {
+
+void add_page_options(CLI::App& c, adapt::Page& page) {
+  static const std::map<std::string, adapt::Reading> readings = {{"per-sample", adapt::Reading::per_sample}, {"mean", adapt::Reading::mean_gradient}};
+  static const std::map<std::string, adapt::Form> forms = {{"sampled", adapt::Form::sampled}, {"closed", adapt::Form::closed}};
+  c.add_option("--reading", page.reading, "per-sample (mean of |g|^2) or mean (|mean g|^2)")->transform(CLI::CheckedTransformer(readings));
+  c.add_option("--form", page.form, "sampled (draws of A) or closed (exact expectation)")->transform(CLI::CheckedTransformer(forms));
+  c.add_option("--draws", page.draws, "draws of A")->capture_default_str()->check(CLI::PositiveNumber);
+}
+
+void add_probe(CLI::App& app) {
+  struct Options {
+    std::string model, svg, log;
+    std::vector<std::string> text;
+    index_t samples = 32;
+    adapt::Page page;
+  };
+  auto o = std::make_shared<Options>();
+  auto* c = app.add_subcommand("probe", "Listen to a frozen model: PAGE at every site");
+  c->add_option("--model", o->model, "model folder")->required();
+  c->add_option("--text", o->text, "files or folders")->required();
+  c->add_option("--samples", o->samples, "windows of the model's length")->capture_default_str()->check(CLI::PositiveNumber);
+  c->add_option("--rank", o->page.rank)->capture_default_str()->check(CLI::PositiveNumber);
+  c->add_option("--alpha", o->page.scaling.alpha)->capture_default_str();
+  c->add_option("--seed", o->page.seed)->capture_default_str();
+  add_page_options(*c, o->page);
+  c->add_option("--svg", o->svg, "file of the heat map");
+  c->add_option("--log", o->log, "JSON lines, one a site");
+  c->callback([o] {
+    const auto model = open_cpu(o->model);
+    const auto samples = read_windows(o->text, model->positions()).sample(o->samples);
+    const auto scores = model->probe(samples, o->page);
+    const auto map = report::site_map("PAGE by layer and role", scores);
+    std::cout << report::to_terminal(map, {report::terminal_color(1), report::terminal_width(1)}) << '\n';
+    std::vector<std::size_t> order(scores.sites.size());
+    for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+    std::ranges::stable_sort(order, [&](std::size_t a, std::size_t b) { return scores.values[a] > scores.values[b]; });
+    report::Table table({{"site"}, {"PAGE", report::Align::right}, {"share", report::Align::right}, {"|G|^2", report::Align::right}});
+    double total = 0;
+    for (const double v : scores.values) total += v;
+    for (std::size_t i = 0; i < std::min<std::size_t>(order.size(), 8); ++i) {
+      const auto& s = scores.sites[order[i]];
+      const double v = scores.values[order[i]];
+      table.add({s.path, report::significant(v), report::fixed(100 * v / total, 1) + " %", report::significant(v / o->page.per_gradient_energy(s))});
+    }
+    std::cout << table.to_terminal() << samples.count() << " samples, reading " << (o->page.reading == adapt::Reading::per_sample ? "per sample" : "mean gradient")
+              << (o->page.form == adapt::Form::closed ? ", closed form\n" : message(", ", o->page.draws, " draw(s); |G|^2 is the estimate from them\n"));
+    if (!o->svg.empty()) io::write_atomically(o->svg, report::to_svg(map));
+    if (!o->log.empty()) {
+      report::JsonLines log(o->log);
+      for (std::size_t i = 0; i < scores.sites.size(); ++i)
+        log.write({{"site", scores.sites[i].path}, {"layer", scores.sites[i].layer}, {"role", name_of(scores.sites[i].role)}, {"page", scores.values[i]}});
+    }
+  });
+}
+
+}  // namespace lorica::cli

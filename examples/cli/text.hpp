@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+// Files, or all files of folders in the order of their names, as bytes.
+#pragma once
+
+#include <lorica/io/file.hpp>
+#include <lorica/train/data.hpp>
+
+#include <algorithm>
+
+namespace lorica::cli {
+
+using Bytes = std::vector<std::uint8_t>;
+
+/// One document a file; empty files inside a folder are passed over.
+inline std::vector<Bytes> read_documents(const std::vector<std::string>& names) {
+  namespace fs = std::filesystem;
+  std::vector<Bytes> all;
+  for (const auto& name : names) {
+    if (!fs::is_directory(name)) {
+      all.push_back(io::bytes(name));
+      continue;
+    }
+    std::vector<fs::path> files;
+    for (const auto& entry : fs::recursive_directory_iterator(name))
+      if (entry.is_regular_file() && entry.file_size() > 0) files.push_back(entry.path());
+    std::ranges::sort(files);
+    expects<FileError>(!files.empty(), "'", name, "' is a folder without a file that has text");
+    for (const auto& f : files) all.push_back(io::bytes(f));
+  }
+  return all;
+}
+inline Bytes joined(const std::vector<Bytes>& documents) {
+  Bytes all;
+  for (const auto& d : documents) all.insert(all.end(), d.begin(), d.end());
+  return all;
+}
+inline train::Windows windows_of(const Bytes& text, index_t length, const std::string& name) {
+  try {
+    return train::windows(text, {.length = length});
+  } catch (const ConfigError& e) {
+    throw ConfigError(message("'", name, "': ", e.what()));
+  }
+}
+inline train::Windows read_windows(const std::vector<std::string>& names, index_t length) {
+  return windows_of(joined(read_documents(names)), length, names.size() > 1 ? names.front() + "' and the others" : names.front());
+}
+
+/// Three parts that share no document: of ten documents one is held out and one validates. Fewer than ten are joined
+/// and cut at 80 % and 90 % of their bytes.
+struct Parts {
+  Bytes train, validation, heldout;
+};
+inline Parts split(const std::vector<Bytes>& documents) {
+  Parts p;
+  const auto append = [](Bytes& to, const auto& from) { to.insert(to.end(), from.begin(), from.end()); };
+  if (documents.size() >= 10) {
+    for (std::size_t i = 0; i < documents.size(); ++i) append(i % 10 == 4 ? p.validation : i % 10 == 9 ? p.heldout : p.train, documents[i]);
+    return p;
+  }
+  const Bytes all = joined(documents);
+  const std::size_t a = all.size() * 8 / 10, b = all.size() * 9 / 10;
+  const std::span text(all);
+  append(p.train, text.first(a));
+  append(p.validation, text.subspan(a, b - a));
+  append(p.heldout, text.subspan(b));
+  return p;
+}
+
+}  // namespace lorica::cli

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+#include <lorica/nn/batch.hpp>
+
+#include "support/op_cases.hpp"
+
+using namespace lorica;
+using test::error_of;
+using Ids = std::vector<std::int32_t>;
+
+namespace {
+template <Backend B>
+Ids host(B& b, const Integers<B>& device) {
+  Ids out(static_cast<std::size_t>(device.size()));
+  b.download(device.data(), std::span(out));
+  return out;
+}
+nn::Sequences two() {
+  nn::Sequences s;
+  s.add(Ids{4, 5, 6}, Ids{5, 6, no_target});
+  s.add(Ids{9}, {});
+  return s;
+}
+}  // namespace
+
+TEST_CASE("sequences lie end to end and every row has a target or none", "[nn][batch]") {
+  const auto s = two();
+  CHECK(s.ids == Ids{4, 5, 6, 9});
+  CHECK(s.offsets == std::vector<index_t>{0, 3, 4});
+  CHECK(s.targets == Ids{5, 6, no_target, no_target});
+  CHECK(s.rows() == 4);
+  CHECK(s.count() == 2);
+  CHECK(s.targets_in(0) == 2);
+  CHECK(s.targets_in(1) == 0);
+  CHECK(nn::Sequences().rows() == 0);
+  CHECK(nn::Sequences().count() == 0);
+}
+
+TEST_CASE("a sequence is taken over from another collection", "[nn][batch]") {
+  nn::Sequences s;
+  s.add_from(two(), 1);
+  s.add_from(two(), 0);
+  CHECK(s.ids == Ids{9, 4, 5, 6});
+  CHECK(s.offsets == std::vector<index_t>{0, 1, 4});
+  CHECK(s.targets == Ids{no_target, 5, 6, no_target});
+}
+
+TEST_CASE("an empty sequence and targets of another length are errors", "[nn][batch]") {
+  nn::Sequences s;
+  CHECK(error_of<ConfigError>([&] { s.add({}, {}); }) == "Sequences: a sequence without tokens");
+  CHECK(error_of<ConfigError>([&] { s.add(Ids{1, 2, 3}, Ids{1, 2}); }) == "Sequences: 3 tokens with 2 targets");
+  CHECK(s.count() == 0);
+}
+
+TEST_CASE("a batch knows each row's place, and which rows have a target", "[nn][batch]") {
+  test::Reference b;
+  const nn::Batch<test::Reference> batch(b, two());
+  CHECK(batch.rows() == 4);
+  CHECK(batch.where.sequences() == 2);
+  CHECK(batch.ids.host == Ids{4, 5, 6, 9});
+  CHECK(host(b, batch.ids.device) == Ids{4, 5, 6, 9});
+  CHECK(batch.places.host == Ids{0, 1, 2, 0});
+  CHECK(host(b, batch.places.device) == Ids{0, 1, 2, 0});
+  CHECK(batch.targets.rows == 4);
+  CHECK(batch.targets.count == 2);
+  CHECK(host(b, batch.targets.row) == Ids{0, 1});
+  CHECK(host(b, batch.targets.target) == Ids{5, 6});
+  CHECK(batch.targets_in(0) == 2);
+  CHECK(batch.targets_in(1) == 0);
+}

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: MIT
+#include <lorica/nn/transformer.hpp>
+#include <lorica/nn/objective.hpp>
+
+#include "nn/tiny.hpp"
+
+using namespace lorica;
+using test::Reference;
+
+namespace {
+
+template <Backend B, class Block, class W = Frozen<B>>
+nn::Transformer<B, Block, W> model_of(B& b, Seed seed = 9) {
+  return nn::Transformer<B, Block, W>(b, test::tiny<Block>(), test::weights_of(seed));
+}
+template <class Model, Backend B>
+std::vector<double> states(B& b, const Model& model, const nn::Sequences& s) {
+  const nn::Batch<B> batch(b, s);
+  Tape<B> tape(b, false);
+  return model.forward(tape, batch).value().template host<double>(b);
+}
+
+/// The states, the loss and every gradient of a model whose weights train, by name.
+template <Backend B, class Block>
+std::map<std::string, std::vector<double>> all_of() {
+  B b;
+  auto model = model_of<B, Block, Parameter<B>>(b);
+  const auto sequences = test::sequences();
+  const nn::Batch<B> batch(b, sequences);
+  std::map<std::string, std::vector<double>> out;
+  out["states"] = states(b, model, sequences);
+  Tape<B> tape(b);
+  Bare bare;
+  const auto loss = nn::NextToken{}.loss(tape, model, bare, batch);
+  out["loss"] = loss.sum.value().template host<double>(b);
+  tape.backward(loss.sum);
+  model.for_each_parameter([&](Parameter<B>& p) { out["gradient of " + p.name] = p.grad.template host<double>(b); });
+  const auto frozen = model_of<B, Block>(b);
+  out["frozen states"] = states(b, frozen, sequences);
+  return out;
+}
+template <Backend B, class Block>
+void agrees_with_reference(const char* family) {
+  const auto got = all_of<B, Block>();
+  const auto want = all_of<Reference, Block>();
+  REQUIRE(got.size() == want.size());
+  for (const auto& [what, numbers] : want) {
+    INFO(family << ", " << what);
+    if (what == "gradient of blocks.0.k.bias" || what == "gradient of blocks.1.k.bias") {
+      // Softmax does not see what is added to all keys: this gradient is 0, and rounding all there is of it.
+      CHECK(test::relative_error(got.at(what), std::vector<double>(numbers.size())) < 20 * test::tolerance<B>());
+      continue;
+    }
+    CHECK(test::relative_error(got.at(what), numbers) < 20 * test::tolerance<B>());
+  }
+  CHECK(test::relative_error(got.at("frozen states"), got.at("states")) < 20 * test::tolerance<B>());
+}
+
+/// Central differences of the whole model's loss by the weights whose names are given.
+template <class Block>
+double gradient_error_of(const std::vector<std::string>& names) {
+  Reference b;
+  auto model = model_of<Reference, Block, Parameter<Reference>>(b);
+  const nn::Batch<Reference> batch(b, test::sequences());
+  std::vector<Parameter<Reference>*> chosen;
+  model.for_each_parameter([&](Parameter<Reference>& p) {
+    if (std::ranges::find(names, p.name) != names.end()) chosen.push_back(&p);
+  });
+  REQUIRE(chosen.size() == names.size());
+  return gradient_error(b, std::span<Parameter<Reference>* const>(chosen), [&](Tape<Reference>& tape) {
+    Bare bare;
+    return nn::NextToken{}.loss(tape, model, bare, batch).sum;
+  });
+}
+
+template <class Block>
+double ragged_error() {
+  Reference b;
+  const auto model = model_of<Reference, Block>(b);
+  const auto all = test::sequences();
+  std::vector<double> one_by_one;
+  for (index_t s = 0; s < all.count(); ++s) {
+    const auto rows = states(b, model, test::only(all, s));
+    one_by_one.insert(one_by_one.end(), rows.begin(), rows.end());
+  }
+  return test::relative_error(states(b, model, all), one_by_one);
+}
+
+std::vector<std::string> weight_names(const auto& model) {
+  std::vector<std::string> names;
+  model.for_each_weight([&](const std::string& name, const auto&) { names.push_back(name); });
+  return names;
+}
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("models answer and learn alike on every backend, frozen or not", "[nn][transformer]", LORICA_BACKENDS) {
+  agrees_with_reference<TestType, nn::LlamaBlock>("llama");
+  agrees_with_reference<TestType, nn::GptBlock>("gpt");
+  agrees_with_reference<TestType, nn::BertBlock>("bert");
+}
+
+TEST_CASE("the gradients of whole models are those of central differences", "[nn][transformer]") {
+  CHECK(gradient_error_of<nn::LlamaBlock>({"embedding.weight", "blocks.0.norm_1.weight", "blocks.0.q.weight", "blocks.0.k.weight",
+                                           "blocks.1.gate.weight", "blocks.1.down.weight", "final_norm.weight"}) < 1e-7);
+  CHECK(gradient_error_of<nn::GptBlock>({"positions.weight", "blocks.0.norm_2.bias", "blocks.0.v.weight", "blocks.0.v.bias", "blocks.1.up.weight",
+                                         "blocks.1.down.bias", "final_norm.bias"}) < 1e-7);
+  CHECK(gradient_error_of<nn::BertBlock>({"embedding.weight", "embedding.norm.weight", "blocks.0.q.weight", "blocks.0.o.bias",
+                                          "blocks.1.norm_1.weight", "blocks.1.up.weight", "blocks.1.norm_2.bias"}) < 1e-7);
+}
+
+TEST_CASE("a ragged batch is its sequences one by one", "[nn][transformer]") {
+  CHECK(ragged_error<nn::LlamaBlock>() < 1e-13);
+  CHECK(ragged_error<nn::GptBlock>() < 1e-13);
+  CHECK(ragged_error<nn::BertBlock>() < 1e-13);
+}
+
+TEST_CASE("a decoder does not see the future and an encoder does", "[nn][transformer]") {
+  Reference b;
+  const std::vector<std::int32_t> tokens = {1, 2, 3}, changed = {1, 2, 4};
+  nn::Sequences s, t;
+  s.add(tokens, {});
+  t.add(changed, {});
+  const auto first_rows = [](std::vector<double> v) {
+    v.resize(32);   // of 3, each 16 wide
+    return v;
+  };
+  const auto llama = model_of<Reference, nn::LlamaBlock>(b);
+  const auto bert = model_of<Reference, nn::BertBlock>(b);
+  CHECK(test::relative_error(first_rows(states(b, llama, s)), first_rows(states(b, llama, t))) < 1e-14);
+  CHECK(test::relative_error(first_rows(states(b, bert, s)), first_rows(states(b, bert, t))) > 1e-3);
+}
+
+TEST_CASE("a model knows its sites, their roles and their order", "[nn][transformer]") {
+  Reference b;
+  const auto llama = model_of<Reference, nn::LlamaBlock>(b);
+  std::vector<std::string> paths;
+  std::vector<Role> roles;
+  llama.for_each_site([&](const SiteInfo& site, const WeightView<Reference>& w) {
+    CHECK(site.ordinal == static_cast<index_t>(paths.size()));
+    CHECK(w.shape() == Shape{site.out, site.in});
+    paths.push_back(site.path);
+    roles.push_back(site.role);
+  });
+  CHECK(paths == std::vector<std::string>{"blocks.0.q", "blocks.0.k", "blocks.0.v", "blocks.0.o", "blocks.0.gate", "blocks.0.up", "blocks.0.down",
+                                          "blocks.1.q", "blocks.1.k", "blocks.1.v", "blocks.1.o", "blocks.1.gate", "blocks.1.up", "blocks.1.down"});
+  CHECK(roles[1] == Role::key);
+  CHECK(roles[13] == Role::down);
+  CHECK(llama.site_count() == 14);
+  CHECK(model_of<Reference, nn::GptBlock>(b).site_count() == 12);
+}
+
+TEST_CASE("a model names its weights", "[nn][transformer]") {
+  Reference b;
+  const auto llama = weight_names(model_of<Reference, nn::LlamaBlock>(b)), gpt = weight_names(model_of<Reference, nn::GptBlock>(b)),
+             bert = weight_names(model_of<Reference, nn::BertBlock>(b));
+  CHECK(llama.size() == 1 + 2 * 9 + 1);
+  CHECK(llama.front() == "embedding.weight");
+  CHECK(llama[3] == "blocks.0.q.weight");
+  CHECK(llama.back() == "final_norm.weight");
+  CHECK(gpt.size() == 2 + 2 * 16 + 2);
+  CHECK(gpt[1] == "positions.weight");
+  CHECK(bert.size() == 4 + 2 * 16);
+  CHECK(bert[2] == "embedding.norm.weight");
+  CHECK(bert.back() == "blocks.1.down.bias");
+}
+
+TEST_CASE("a frozen model has nothing that trains and records nothing", "[nn][transformer]") {
+  Reference b;
+  auto model = model_of<Reference, nn::LlamaBlock>(b);
+  model.for_each_parameter([](auto&) { FAIL("a frozen model showed a parameter"); });
+  const nn::Batch<Reference> batch(b, test::sequences());
+  Tape<Reference> tape(b);
+  CHECK_FALSE(model.forward(tape, batch).needs_grad());
+  CHECK(tape.size() == 0);
+}
+
+TEST_CASE("a model may move and answers as before", "[nn][transformer]") {
+  Reference b;
+  auto model = model_of<Reference, nn::GptBlock>(b);
+  const auto before = states(b, model, test::sequences());
+  const auto head = model.head().dense(b).host<double>(b);
+  const auto moved = std::move(model);
+  CHECK(states(b, moved, test::sequences()) == before);
+  CHECK(moved.head().dense(b).host<double>(b) == head);
+}
+
+TEST_CASE("the head is the embedding", "[nn][transformer]") {
+  Reference b;
+  const auto frozen = model_of<Reference, nn::LlamaBlock>(b);
+  const auto trained = model_of<Reference, nn::LlamaBlock, Parameter<Reference>>(b);
+  const auto want = test::matrix(test::weights_of(9), "embedding.weight", 13, 16).numbers;
+  CHECK(frozen.head().dense(b).host<double>(b) == want);
+  CHECK(trained.head().value.host<double>(b) == want);
+  CHECK(trained.head().name == "embedding.weight");
+}
+
+TEST_CASE("sequences that are too long and tokens that are not there are errors", "[nn][transformer]") {
+  Reference b;
+  const auto model = model_of<Reference, nn::LlamaBlock>(b);
+  const auto error = [&](const std::vector<std::int32_t>& tokens) {
+    nn::Sequences s = test::sequences();
+    s.add(tokens, {});
+    return test::error_of<ConfigError>([&] { (void)states(b, model, s); });
+  };
+  CHECK(error({1, 2, 3, 4, 5, 6}) == "no error");
+  CHECK(error({1, 2, 3, 4, 5, 6, 7}) == "forward: sequence 3 has 7 tokens, the model has 6 positions");
+  CHECK(error({1, 13}) == "forward: token 12 is 13, the vocabulary has 13");
+  CHECK(error({-1}) == "forward: token 11 is -1, the vocabulary has 13");
+}
+
+TEST_CASE("a model without layers is an error", "[nn][transformer]") {
+  Reference b;
+  auto config = test::tiny<nn::LlamaBlock>();
+  config.layers = 0;
+  CHECK(test::error_of<ConfigError>([&] { (void)nn::Transformer<Reference, nn::LlamaBlock>(b, config, test::weights_of(1)); }) ==
+        "Transformer: vocabulary 13, width 16, layers 0, positions 6; all must be above 0");
+}
