@@ -13,11 +13,10 @@
 #endif
 #if defined(__CUDACC__)  // nvcc's turn: Eigen stays out of .cu
 #  include <lorica/gpu/cublas_gemm.cuh>
-#  define LORICA_DOUBLE_BACKENDS \
-    lorica::gpu::ThrustBackend<double>, (lorica::gpu::ThrustBackend<double, lorica::gpu::CublasGemm>)
-#  define LORICA_BACKENDS                                              \
-    LORICA_DOUBLE_BACKENDS, lorica::gpu::ThrustBackend<float>,         \
-        (lorica::gpu::ThrustBackend<float, lorica::gpu::CublasGemm>),  \
+#  define LORICA_DOUBLE_BACKENDS lorica::gpu::ThrustBackend<double>
+#  define LORICA_BACKENDS                                                      \
+    lorica::gpu::ThrustBackend<double>,                                        \
+        (lorica::gpu::ThrustBackend<float, lorica::gpu::CublasGemm>),          \
         (lorica::gpu::ThrustBackend<float, lorica::gpu::LoopGemm, double>)
 #else
 #  include <lorica/cpu/eigen_backend.hpp>

@@ -79,6 +79,7 @@ TEMPLATE_TEST_CASE("the first parameter that is not finite is found", "[train][c
   using B = TestType;
   B b;
   auto t = two(b);
+  t.a.value = MasterTensor<B>(b, 1, 2, std::vector<double>{double(std::numeric_limits<typename B::master>::max()), 0});
   REQUIRE(train::first_not_finite(b, t).empty());
   t.b.value = MasterTensor<B>(b, 1, 2, std::vector<double>{0, std::numeric_limits<double>::infinity()});
   REQUIRE(train::first_not_finite(b, t) == "second");

@@ -224,7 +224,7 @@ TEST_CASE("a parameter that becomes NaN ends the run with its name and the step"
     train::fit(b, model, adapted, test::RaggedSamples{}, {.steps = 9, .batch = 4, .optimizer = {.lr = 0.25}}, Poison{down});
   });
   REQUIRE(what ==
-          "step 3: the loss is nan, and so is blocks.0.down.B; lower the learning rate (0.25 at this step), or look for tokens "
+          "step 3: the loss is nan, and the parameter blocks.0.down.B is not finite; lower the learning rate (0.25 at this step), or look for tokens "
           "the model has never seen");
 }
 
@@ -233,7 +233,7 @@ TEST_CASE("a loss that is not finite though all parameters are says so", "[train
   test::Point<B> point(b, {1e200});
   const test::Numbers samples{{3, 5}};
   const auto what = numeric_error([&] { train::fit(b, test::Nothing{}, point, samples, {.steps = 1}, test::Distance{}); });
-  REQUIRE(what.find("step 0: the loss is inf") == 0);
+  REQUIRE(what.find("step 0: the loss is inf, though every parameter is finite; lower") == 0);
 }
 
 TEST_CASE("a gradient that is not finite ends the run before the step is made", "[train][fit]") {
@@ -260,12 +260,15 @@ TEST_CASE("a batch without any target is refused", "[train][fit]") {
   REQUIRE_THROWS_WITH(run(lora, test::RaggedSamples{0}, {.steps = 1}), "data: no samples");
 }
 
+namespace {
+struct Rated : test::Point<B> {
+  double rate;
+  Rated(B& b, double r) : Point(b, {0}), rate(r) {}
+  template <class F> void for_each_parameter(F f) { f(w, rate); }
+};
+}  // namespace
+
 TEST_CASE("the rate follows the schedule and the trainee's own multiple; a rate of 0 keeps still", "[train][fit]") {
-  struct Rated : test::Point<B> {
-    double rate;
-    Rated(B& b, double r) : Point(b, {0}), rate(r) {}
-    template <class F> void for_each_parameter(F f) { f(w, rate); }
-  };
   const test::Numbers samples{{3}};
   const FitConfig config{.steps = 1, .batch = 1, .optimizer = {.lr = 0.5, .weight_decay = 0}, .schedule = {.warmup = 1}};
   const auto moved = [&](double rate, const FitConfig& c) {

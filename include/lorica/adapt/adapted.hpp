@@ -36,6 +36,9 @@ class Adapted {
   template <class Model>
   Adapted(B& b, const Model& model, M method, Placement placement, Seed seed)
       : backend_(&b), method_(std::move(method)), placement_(std::move(placement)), at_(placement_.rank.size()) {
+    std::size_t sites = 0;
+    model.for_each_site([&](const SiteInfo&, const WeightView<B>&) { ++sites; });
+    expects(placement_.rank.size() == sites, "attach: the placement has ranks for ", placement_.rank.size(), " sites, the model has ", sites);
     model.for_each_site([&](const SiteInfo& s, const WeightView<B>& w) {
       const auto i = static_cast<std::size_t>(s.ordinal);
       const index_t r = placement_.rank.at(i), most = std::min(s.in, s.out);

@@ -19,7 +19,8 @@ LORICA_HD LORICA_INLINE float exp(float x) {
   x = x < -87.f ? -87.f : x;
   x = x > 88.f ? 88.f : x;
   // Rounding goes through an integer: adding and subtracting 1.5 * 2^23 is folded away under -ffast-math.
-  const float z = x * 1.44269504f;
+  // NaN may not become an integer: with n = 0 it comes out as it went in.
+  const float y = x * 1.44269504f, z = y < 200.f ? y : 0.f;
   const auto n = static_cast<std::int32_t>(z + (z > 0.f ? .5f : -.5f));
   const auto t = static_cast<float>(n);
   const float r = (x - t * 0.693145752f) - t * 1.42860677e-6f;
@@ -49,7 +50,7 @@ LORICA_HD LORICA_INLINE Lanes<T, W> exp(Lanes<T, W> x) {
     using Bits = typename lorica::detail::Vector<float, W>::bits;
     x = select(x < V(-87.f), V(-87.f), x);
     x = select(x > V(88.f), V(88.f), x);
-    const V z = x * V(1.44269504f);
+    const V y = x * V(1.44269504f), z = select(y < V(200.f), y, V(0.f));
     const Int n = __builtin_convertvector((z + select(z > V(0.f), V(.5f), V(-.5f))).v, Int);
     const V t = __builtin_convertvector(n, typename V::Vec);
     const V r = (x - t * V(0.693145752f)) - t * V(1.42860677e-6f);

@@ -55,13 +55,13 @@ struct EigenGemm {
     const index_t work = c.rows * c.cols * depth, most = threads();
     if (work < 100000) {  // below this Eigen does not thread by itself either
       product(ta, tb, alpha, a, b, beta, c);
-    } else if (c.rows >= 128 || (c.cols < 2 * column_unit && c.rows >= 2 * row_unit)) {
-      split(c.rows, row_unit, most, [&](index_t first, index_t n) {
-        product(ta, tb, alpha, part_of_a(first, n), b, beta, c.slice(first, n));
-      });
-    } else if (c.cols >= 2 * column_unit) {
+    } else if (c.cols > c.rows && c.cols >= 2 * column_unit) {  // each thread packs all of the shorter operand
       split(c.cols, column_unit, most, [&](index_t first, index_t n) {
         product(ta, tb, alpha, a, part_of_b(first, n), beta, c.columns(first, n));
+      });
+    } else if (c.rows >= 2 * row_unit) {
+      split(c.rows, row_unit, most, [&](index_t first, index_t n) {
+        product(ta, tb, alpha, part_of_a(first, n), b, beta, c.slice(first, n));
       });
     } else {  // a tiny result of great depth: row by row, for Eigen would thread it, and then round otherwise
       split(c.rows, 1, c.rows, [&](index_t first, index_t n) {

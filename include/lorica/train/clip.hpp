@@ -6,6 +6,7 @@
 #include <lorica/autograd/parameter.hpp>
 #include <lorica/core/functor.hpp>
 
+#include <algorithm>
 #include <cmath>
 
 namespace lorica::train {
@@ -29,7 +30,8 @@ template <Backend B, class Trainee>
 std::string first_not_finite(B& b, Trainee& trainee) {
   std::string name;
   trainee.for_each_parameter([&](Parameter<B>& p, double) {
-    if (name.empty() && !std::isfinite(b.sum_squares(p.value.cref().data, p.value.size()))) name = p.name;
+    // Number by number, on the host: a square may overflow where the number itself is finite.
+    if (name.empty() && !std::ranges::all_of(p.value.template host<double>(b), [](double x) { return std::isfinite(x); })) name = p.name;
   });
   return name;
 }

@@ -98,7 +98,9 @@ FitResult fit(B& b, const Model& model, T& trainee, const D& data, const FitConf
     info.loss /= double(info.targets);
     if (!std::isfinite(info.loss)) {
       const std::string fault = first_not_finite(b, trainee);
-      throw NumericError(message("step ", step, ": the loss is ", info.loss, fault.empty() ? ", every parameter is finite" : ", and so is " + fault,
+      const char* found = std::isnan(info.loss) ? "nan" : info.loss > 0 ? "inf" : "-inf";  // a stream may print -nan
+      throw NumericError(message("step ", step, ": the loss is ", found,
+                                 fault.empty() ? ", though every parameter is finite" : ", and the parameter " + fault + " is not finite",
                                  "; lower the learning rate (", info.lr, " at this step), or look for tokens the model has never seen"));
     }
     scale_gradients(b, trainee, 1.0 / double(info.targets));

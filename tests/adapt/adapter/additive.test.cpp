@@ -25,7 +25,7 @@ struct Place {
   template <class A> std::vector<double> answer(const A& a, typename A::template state<R>& st) {
     Tape<R> tape(b, false);
     const auto rows = tape.constant(x);
-    return a.visit(st, SiteCall<R>{site, WeightView<R>(weight), rows, linear(rows, weight), nullptr, offsets}).value().host<double>(b);
+    return a.visit(st, SiteCall<R>{site, WeightView<R>(weight), rows, linear(rows, weight), nullptr, offsets}).value().template host<double>(b);
   }
   /// x W^T + s x (B A)^T
   std::vector<double> expected(const LowRank::factors<R>& f, double s) {

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: MIT
+#include <lorica/adapt/adapted.hpp>
+
+#include "adapt/toy.hpp"
+
+using namespace lorica;
+using namespace lorica::adapt;
+using test::error_of;
+using R = test::Reference;
+
+namespace {
+std::string error_at(const std::vector<index_t>& rank) {
+  R b;
+  const test::Toy<R> model(b);
+  return error_of<ConfigError>([&] { (void)Adapted<R, Lora>(b, model, {}, Placement{rank}, 0); });
+}
+/// What a state visitor is shown.
+struct Names final : StateVisitor<R> {
+  std::vector<std::string> names;
+  void tensor(const std::string& name, MasterTensor<R>&) override { names.push_back(name); }
+  void number(const std::string& name, double&) override { names.push_back(name); }
+  void count(const std::string& name, index_t&) override { names.push_back(name); }
+};
+}  // namespace
+
+TEST_CASE("adapters stand where the placement has a rank", "[adapt][adapted]") {
+  R b;
+  const test::Toy<R> model(b);
+  Adapted<R, Lora> adapted(b, model, {}, Placement{{0, 3, 0, 1}}, 4);
+  REQUIRE(adapted.slots().size() == 2);
+  CHECK(adapted.slots()[0].site.path == "blocks.0.down");
+  CHECK(adapted.slots()[0].rank == 3);
+  CHECK(adapted.slots()[1].site.path == "blocks.1.down");
+  CHECK(adapted.parameter_count() == 4 * (10 + 6));
+  CHECK(adapted.placement().rank == std::vector<index_t>{0, 3, 0, 1});
+  CHECK(&adapted.backend() == &b);
+  Names v;
+  adapted.visit_state(v);
+  CHECK(v.names == std::vector<std::string>{"blocks.0.down.A", "blocks.0.down.B", "blocks.1.down.A", "blocks.1.down.B"});
+}
+
+TEST_CASE("ranks that cannot be are errors", "[adapt][adapted]") {
+  CHECK(error_at({1, 6, 1, 1}) == "no error");
+  CHECK(error_at({1, 1, 7, 1}) == "attach: the rank at blocks.1.up is 7, expected 1 to min(d_in, d_out) = 6");
+  CHECK(error_at({1, -1, 1, 1}) == "attach: the rank at blocks.0.down is -1, expected 1 to min(d_in, d_out) = 6");
+  CHECK(error_at({0, 0, 0, 0}) == "attach: the placement gives no site a rank; nothing would be adapted");
+  CHECK(error_at({1, 1, 1}) == "attach: the placement has ranks for 3 sites, the model has 4");
+  CHECK(error_at({1, 1, 1, 1, 1}) == "attach: the placement has ranks for 5 sites, the model has 4");
+}
+
+TEST_CASE("an adapter starts the same whatever else is attached, and otherwise with another seed", "[adapt][adapted]") {
+  R b;
+  const test::Toy<R> model(b);
+  const auto start = [&](auto method, std::vector<index_t> rank, Seed seed) {
+    Adapted<R, decltype(method)> adapted(b, model, method, Placement{std::move(rank)}, seed);
+    return test::values(b, adapted);
+  };
+  const auto alone = start(Lora{}, {0, 0, 3, 0}, 4), among = start(Lora{}, {2, 1, 3, 5}, 4), other = start(Lora{}, {0, 0, 3, 0}, 5);
+  CHECK(alone.at("blocks.1.up.A") == among.at("blocks.1.up.A"));
+  CHECK(alone.at("blocks.1.up.A") != other.at("blocks.1.up.A"));
+  const auto svd = start(SvdLora{}, {0, 0, 3, 0}, 4), svds = start(SvdLora{}, {2, 1, 3, 5}, 4);
+  CHECK(svd.at("blocks.1.up.Q") == svds.at("blocks.1.up.Q"));
+  CHECK(svd.at("blocks.1.up.P") == svds.at("blocks.1.up.P"));
+}
+
+TEST_CASE("attached adapters change nothing until they learn, nor when they are off", "[adapt][adapted]") {
+  R b;
+  const test::Toy<R> model(b);
+  Bare bare;
+  const auto s = test::sequences();
+  const auto before = test::states(b, model, bare, s);
+  const auto check = [&](auto method) {
+    Adapted<R, decltype(method)> adapted(b, model, method, Placement{{2, 0, 3, 1}}, 4);
+    CHECK(test::states(b, model, adapted, s) == before);
+    test::stir(b, adapted);
+    const auto learned = test::states(b, model, adapted, s);
+    CHECK(test::relative_error(learned, before) > 1e-3);
+    adapted.enable(false);
+    CHECK(test::states(b, model, adapted, s) == before);
+    adapted.enable(true);
+    CHECK(test::states(b, model, adapted, s) == learned);
+    CHECK(test::states(b, model, bare, s) == before);
+  };
+  check(Lora{});
+  check(RsLora{});
+  check(SvdLora{});
+}
+
+TEST_CASE("the gradients of adapters are those of central differences", "[adapt][adapted]") {
+  R b;
+  const test::Toy<R> model(b);
+  const nn::Batch<R> batch(b, test::sequences());
+  const auto error = [&](auto method) {
+    Adapted<R, decltype(method)> adapted(b, model, method, Placement{{2, 0, 3, 1}}, 4);
+    test::stir(b, adapted);
+    adapted.phase(5);
+    std::vector<Parameter<R>*> parameters;
+    adapted.for_each_parameter([&](Parameter<R>& p, double) { parameters.push_back(&p); });
+    return gradient_error(b, std::span<Parameter<R>* const>(parameters), [&](Tape<R>& tape) { return nn::NextToken{}.loss(tape, model, adapted, batch).sum; });
+  };
+  CHECK(error(Lora{.adapter = {.dropout = 0.2}}) < 1e-7);
+  CHECK(error(SvdLora{}) < 1e-7);
+}
+
+TEST_CASE("dropout is on while a pass has a number", "[adapt][adapted][dropout]") {
+  R b;
+  const test::Toy<R> model(b);
+  Adapted<R, Lora> adapted(b, model, {.adapter = {.dropout = 0.5}}, Placement{{2, 2, 2, 2}}, 4);
+  test::stir(b, adapted);
+  const auto s = test::sequences();
+  const auto off = test::states(b, model, adapted, s);
+  adapted.phase(0);
+  const auto first = test::states(b, model, adapted, s);
+  adapted.phase(1);
+  const auto second = test::states(b, model, adapted, s);
+  CHECK(first != off);
+  CHECK(second != first);
+  adapted.phase(0);
+  CHECK(test::states(b, model, adapted, s) == first);
+  adapted.phase(std::nullopt);
+  CHECK(test::states(b, model, adapted, s) == off);
+}
+
+TEST_CASE("the penalty is its weight times the mean over all factors, and has their gradients", "[adapt][adapted][orthogonality]") {
+  R b;
+  const test::Toy<R> model(b);
+  Adapted<R, SvdLora> adapted(b, model, {.adapter = {.shape = {.orthogonality = 0.3}}}, Placement{{2, 0, 3, 1}}, 4);
+  test::stir(b, adapted);
+  double want = 0;
+  {
+    Tape<R> tape(b, false);
+    for (auto& slot : adapted.slots())
+      want += orthogonality(tape.leaf(slot.state.factors.q), Along::rows).value().host<double>(b)[0] +
+              orthogonality(tape.leaf(slot.state.factors.p), Along::cols).value().host<double>(b)[0];
+    const auto penalty = adapted.penalty(tape);
+    REQUIRE(penalty.has_value());
+    CHECK(penalty->value().host<double>(b)[0] == Approx(0.3 / 6 * want).epsilon(1e-14));
+  }
+  std::vector<Parameter<R>*> parameters;
+  adapted.for_each_parameter([&](Parameter<R>& p, double) { parameters.push_back(&p); });
+  CHECK(gradient_error(b, std::span<Parameter<R>* const>(parameters), [&](Tape<R>& tape) { return *adapted.penalty(tape); }) < 1e-8);
+  CHECK(adapted.slots()[0].state.factors.lambda.grad.empty());   // lambda is not regularised
+}
+
+TEST_CASE("there is no penalty without a weight, or where nothing is orthogonal", "[adapt][adapted][orthogonality]") {
+  R b;
+  const test::Toy<R> model(b);
+  Tape<R> tape(b);
+  Adapted<R, SvdLora> weightless(b, model, {.adapter = {.shape = {.orthogonality = 0}}}, Placement{{2, 0, 3, 1}}, 4);
+  CHECK_FALSE(weightless.penalty(tape).has_value());
+  Adapted<R, Lora> lora(b, model, {}, Placement{{2, 0, 3, 1}}, 4);
+  CHECK_FALSE(lora.penalty(tape).has_value());
+}
