@@ -6,7 +6,6 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . tests/support/packages.sh
-. tests/support/build_preset.sh
 
 out=build/quickstart
 text=()
@@ -18,7 +17,7 @@ while [ $# -gt 0 ]; do
   esac
 done
 
-need g++ cmake ninja-build libeigen3-dev libcli11-dev xz-utils
+need g++ cmake ninja-build libeigen3-dev libcli11-dev catch2 libthrust-dev xz-utils
 echo "building the program lorica (build/cpu) ..."
 cmake --preset cpu >/dev/null
 cmake --build --preset cpu --parallel "$(job_count)" --target lorica_cli

@@ -15,26 +15,31 @@ namespace {
 /// Heads drawn with the case: grouped or not, of odd widths, causal or not.
 AttentionShape shape_of(const Numbers& in) {
   const index_t kv_heads = in.size("kv heads", 1, 2), dim = in.size("head dim", 1, 11);
-  return {kv_heads * in.size("group", 1, 3), kv_heads, dim, in.coin("causal"), 0.5 + 0.25 * static_cast<double>(in.size("scale", 0, 3))};
+  return {kv_heads * in.size("group", 1, 3), kv_heads, dim, in.coin("causal"),
+          0.5 + 0.25 * static_cast<double>(in.size("scale", 0, 3))};
 }
 AttentionShape with_mask(AttentionShape s, bool causal) {
   s.causal = causal;
   return s;
 }
 
-Matrix attention_of(const Numbers& in, const AttentionShape& s, const Matrix& q, const Matrix& k, const Matrix& v) {
+Matrix attention_of(const Numbers& in, const AttentionShape& s, const Matrix& q, const Matrix& k,
+                    const Matrix& v) {
   Matrix o(q.rows, q.cols);
   for (std::size_t b = 0; b + 1 < in.offsets().size(); ++b)
     for (index_t i = in.offsets()[b]; i < in.offsets()[b + 1]; ++i)
       for (index_t h = 0; h < s.heads; ++h) {
-        const index_t g = h / (s.heads / s.kv_heads), first = in.offsets()[b], last = s.causal ? i + 1 : in.offsets()[b + 1];
+        const index_t g = h / (s.heads / s.kv_heads), first = in.offsets()[b],
+                      last = s.causal ? i + 1 : in.offsets()[b + 1];
         double total = 0;
         for (index_t j = first; j < last; ++j) {
           double score = 0;
-          for (index_t d = 0; d < s.head_dim; ++d) score += q(i, h * s.head_dim + d) * k(j, g * s.head_dim + d);
+          for (index_t d = 0; d < s.head_dim; ++d)
+            score += q(i, h * s.head_dim + d) * k(j, g * s.head_dim + d);
           const double weight = std::exp(s.scale * score);
           total += weight;
-          for (index_t d = 0; d < s.head_dim; ++d) o(i, h * s.head_dim + d) += weight * v(j, g * s.head_dim + d);
+          for (index_t d = 0; d < s.head_dim; ++d)
+            o(i, h * s.head_dim + d) += weight * v(j, g * s.head_dim + d);
         }
         for (index_t d = 0; d < s.head_dim; ++d) o(i, h * s.head_dim + d) /= total;
       }
@@ -42,7 +47,8 @@ Matrix attention_of(const Numbers& in, const AttentionShape& s, const Matrix& q,
 }
 Matrix attention_of(const Numbers& in, const AttentionShape& s) {
   const index_t n = in.rows(), kv = s.kv_heads * s.head_dim;
-  return attention_of(in, s, in.matrix("q", n, s.heads * s.head_dim), in.matrix("k", n, kv), in.matrix("v", n, kv));
+  return attention_of(in, s, in.matrix("q", n, s.heads * s.head_dim), in.matrix("k", n, kv),
+                      in.matrix("v", n, kv));
 }
 std::vector<double> frequencies(const Numbers& in) {
   std::vector<double> f(static_cast<std::size_t>(in.size("pairs", 1, 9)));
@@ -58,29 +64,32 @@ Matrix rotated(const Numbers& in, const Matrix& x, bool interleaved) {
       for (index_t h = 0; h < x.cols / (2 * half); ++h)
         for (index_t j = 0; j < half; ++j) {
           const double angle = static_cast<double>(i - in.offsets()[b]) * f[static_cast<std::size_t>(j)];
-          const index_t first = 2 * half * h + (interleaved ? 2 * j : j), second = first + (interleaved ? 1 : half);
+          const index_t first = 2 * half * h + (interleaved ? 2 * j : j),
+                        second = first + (interleaved ? 1 : half);
           y(i, first) = x(i, first) * std::cos(angle) - x(i, second) * std::sin(angle);
           y(i, second) = x(i, first) * std::sin(angle) + x(i, second) * std::cos(angle);
         }
   return y;
 }
 
-template <Backend B>
-test::Cases<B> cases() {
+template <Backend B> test::Cases<B> cases() {
   const auto attend = [](auto& t, auto& in, const AttentionShape& s) {
     const index_t n = in.rows(), kv = s.kv_heads * s.head_dim;
     const auto q = in.activation(t, "q", n, s.heads * s.head_dim);
     const auto k = in.activation(t, "k", n, kv), v = in.activation(t, "v", n, kv);
     return attention(q, k, v, in.where, s);
   };
-  const auto itself = [](const Numbers& in) { return AttentionShape{in.size("heads", 1, 3), in.size("heads", 1, 3), 5, true, 0.5}; };
+  const auto itself = [](const Numbers& in) {
+    return AttentionShape{in.size("heads", 1, 3), in.size("heads", 1, 3), 5, true, 0.5};
+  };
   const auto one = [](const Numbers& in) { return with_mask({2, 1, 3, true, 1.0}, in.coin("causal")); };
   const auto turn = [](auto& t, auto& in, bool interleaved) {
     const auto f = frequencies(in);
     const auto half = static_cast<index_t>(f.size());
     auto& frequency = in.constant("frequency", 1, half);
     frequency = MasterTensor<B>(in.backend, 1, half, f);
-    return rotary(in.activation(t, "x", in.rows(), 2 * half * in.size("heads", 1, 3)), in.where, frequency, interleaved);
+    return rotary(in.activation(t, "x", in.rows(), 2 * half * in.size("heads", 1, 3)), in.where, frequency,
+                  interleaved);
   };
   const auto turned = [](bool interleaved) {
     return [interleaved](const Numbers& in) {
@@ -91,7 +100,8 @@ test::Cases<B> cases() {
   return {
       {"causal attention", [=](auto& t, auto& in) { return attend(t, in, with_mask(shape_of(in), true)); },
        [](const Numbers& in) { return attention_of(in, with_mask(shape_of(in), true)); }, 3},
-      {"attention in both directions", [=](auto& t, auto& in) { return attend(t, in, with_mask(shape_of(in), false)); },
+      {"attention in both directions",
+       [=](auto& t, auto& in) { return attend(t, in, with_mask(shape_of(in), false)); },
        [](const Numbers& in) { return attention_of(in, with_mask(shape_of(in), false)); }, 3},
       {"attention of one thing to itself",
        [=](auto& t, auto& in) {
@@ -109,7 +119,8 @@ test::Cases<B> cases() {
        [=](auto& t, auto& in) {
          const auto s = one(in);
          using T = typename B::scalar;
-         return attention(in.activation(t, "q", in.rows(), 6), t.constant(in.template tensor<T>("k", in.rows(), 3)),
+         return attention(in.activation(t, "q", in.rows(), 6),
+                          t.constant(in.template tensor<T>("k", in.rows(), 3)),
                           t.constant(in.template tensor<T>("v", in.rows(), 3)), in.where, s);
        },
        [=](const Numbers& in) { return attention_of(in, one(in)); }, 3},
@@ -117,7 +128,8 @@ test::Cases<B> cases() {
        [=](auto& t, auto& in) {
          const auto s = one(in);
          using T = typename B::scalar;
-         return attention(t.constant(in.template tensor<T>("q", in.rows(), 6)), t.constant(in.template tensor<T>("k", in.rows(), 3)),
+         return attention(t.constant(in.template tensor<T>("q", in.rows(), 6)),
+                          t.constant(in.template tensor<T>("k", in.rows(), 3)),
                           in.activation(t, "v", in.rows(), 3), in.where, s);
        },
        [=](const Numbers& in) { return attention_of(in, one(in)); }, 3},
@@ -128,22 +140,24 @@ test::Cases<B> cases() {
 
 #if !defined(__CUDACC__)
 /// Eigen without its fast attention: the portable form over the same products.
-template <class T>
-struct Portable : cpu::EigenBackend<T> {
-  void attention() = delete;
+template <class T> struct Portable : cpu::EigenBackend<T> { void attention() = delete; };
+template <class B> constexpr bool has_attention = requires(B& b, AttentionCall<typename B::scalar> c) {
+  b.attention(c);
 };
-template <class B> constexpr bool has_attention = requires(B& b, AttentionCall<typename B::scalar> c) { b.attention(c); };
-static_assert(has_attention<cpu::EigenBackend<double>> && !has_attention<Portable<double>> && !has_attention<test::Mixed>);
+static_assert(has_attention<cpu::EigenBackend<double>> && !has_attention<Portable<double>> &&
+              !has_attention<test::Mixed>);
 #endif
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("attention is what plain loops say, and agrees with the reference", "[autograd][attention]", LORICA_BACKENDS) {
+TEMPLATE_TEST_CASE("attention is what plain loops say, and agrees with the reference",
+                   "[autograd][attention]", LORICA_BACKENDS) {
   test::check_values(cases<TestType>());
   test::check_against_reference(cases<TestType>(), cases<test::Reference>());
 }
 
-TEMPLATE_TEST_CASE("gradients of attention are those of finite differences", "[autograd][attention]", LORICA_DOUBLE_BACKENDS) {
+TEMPLATE_TEST_CASE("gradients of attention are those of finite differences", "[autograd][attention]",
+                   LORICA_DOUBLE_BACKENDS) {
   test::check_gradients(cases<TestType>());
 }
 
@@ -157,25 +171,30 @@ TEST_CASE("the portable attention agrees with the fast one on Eigen", "[autograd
 }
 #endif
 
-TEST_CASE("gradients of attention over several blocks of rows are those of finite differences", "[autograd][attention]") {
+TEST_CASE("gradients of attention over several blocks of rows are those of finite differences",
+          "[autograd][attention]") {
   using B = test::Reference;
   for (const bool causal : {true, false}) {
     B b;
     const AttentionShape s{2, 1, 1, causal, 1.0};
-    const Ragged<B> where(b, {0, 130, 131, 195});  // blocks are of 64 rows: two whole ones and a rest, one row, one whole
+    const Ragged<B> where(
+        b, {0, 130, 131, 195});  // blocks are of 64 rows: two whole ones and a rest, one row, one whole
     const index_t n = where.rows();
-    const auto numbers = [&](Seed seed, index_t cols) { return MasterTensor<B>(b, n, cols, test::random_numbers(seed, n * cols)); };
+    const auto numbers = [&](Seed seed, index_t cols) {
+      return MasterTensor<B>(b, n, cols, test::random_numbers(seed, n * cols));
+    };
     Parameter<B> q{"q", numbers(1, 2), {}}, k{"k", numbers(2, 1), {}}, v{"v", numbers(3, 1), {}};
     const auto target = numbers(4, 2);
     Parameter<B>* const parameters[] = {&q, &k, &v};
     INFO((causal ? "causal" : "both directions"));
     CHECK(gradient_error(b, std::span<Parameter<B>* const>(parameters), [&](Tape<B>& t) {
-      return squared_error(attention(t.leaf(q), t.leaf(k), t.leaf(v), where, s), target);
-    }) < 1e-8);
+            return squared_error(attention(t.leaf(q), t.leaf(k), t.leaf(v), where, s), target);
+          }) < 1e-8);
   }
 }
 
-TEMPLATE_TEST_CASE("a sequence of one token attends to itself alone", "[autograd][attention]", LORICA_BACKENDS) {
+TEMPLATE_TEST_CASE("a sequence of one token attends to itself alone", "[autograd][attention]",
+                   LORICA_BACKENDS) {
   using B = TestType;
   using T = typename B::scalar;
   B b;
@@ -186,7 +205,8 @@ TEMPLATE_TEST_CASE("a sequence of one token attends to itself alone", "[autograd
   for (const bool causal : {true, false}) {
     const AttentionShape s{4, 2, 3, causal, 0.7};
     Parameter<B> q{"q", MasterTensor<B>(b, n, 12, test::random_numbers(1, n * 12)), {}};
-    Parameter<B> k{"k", MasterTensor<B>(b, n, 6, test::random_numbers(2, n * 6)), {}}, v{"v", MasterTensor<B>(b, n, 6, test::random_numbers(3, n * 6)), {}};
+    Parameter<B> k{"k", MasterTensor<B>(b, n, 6, test::random_numbers(2, n * 6)), {}},
+        v{"v", MasterTensor<B>(b, n, 6, test::random_numbers(3, n * 6)), {}};
     const Tensor<B> target(b, n, 12, test::random_numbers(4, n * 12));
     Tape<B> tape(b);
     const auto value = cast<T>(tape.leaf(v));
@@ -195,10 +215,13 @@ TEMPLATE_TEST_CASE("a sequence of one token attends to itself alone", "[autograd
     for (index_t i = 0; i < n; ++i)
       for (index_t h = 0; h < 4; ++h)
         for (index_t d = 0; d < 3; ++d)
-          CHECK(out[static_cast<std::size_t>(i * 12 + h * 3 + d)] == Approx(in[static_cast<std::size_t>(i * 6 + h / 2 * 3 + d)]).epsilon(1e-6));
+          CHECK(out[static_cast<std::size_t>(i * 12 + h * 3 + d)] ==
+                Approx(in[static_cast<std::size_t>(i * 6 + h / 2 * 3 + d)]).epsilon(1e-6));
     tape.backward(squared_error(o, target));
-    CHECK(test::relative_error(q.grad.template host<double>(b), std::vector<double>(static_cast<std::size_t>(n * 12))) < 1e-4);
-    CHECK(test::relative_error(k.grad.template host<double>(b), std::vector<double>(static_cast<std::size_t>(n * 6))) < 1e-4);
+    CHECK(test::relative_error(q.grad.template host<double>(b),
+                               std::vector<double>(static_cast<std::size_t>(n * 12))) < 1e-4);
+    CHECK(test::relative_error(k.grad.template host<double>(b),
+                               std::vector<double>(static_cast<std::size_t>(n * 6))) < 1e-4);
     CHECK(b.sum_squares(std::as_const(v.grad).data(), v.grad.size()) > 1);
   }
 }
@@ -212,7 +235,8 @@ TEMPLATE_TEST_CASE("attention survives scores far from zero", "[autograd][attent
     const auto q = tape.constant(Tensor<B>(b, 2, 1, std::vector<double>{30, 30}));
     const auto k = tape.constant(Tensor<B>(b, 2, 1, std::vector<double>{30 * sign, 31 * sign}));
     const auto v = tape.constant(Tensor<B>(b, 2, 1, std::vector<double>{1, 2}));
-    const auto o = attention(q, k, v, where, AttentionShape{1, 1, 1, false, 1.0}).value().template host<double>(b);
+    const auto o =
+        attention(q, k, v, where, AttentionShape{1, 1, 1, false, 1.0}).value().template host<double>(b);
     const double want = sign > 0 ? 2 : 1;  // one score leads by 30
     CHECK(o[0] == Approx(want).epsilon(1e-6));
     CHECK(o[1] == Approx(want).epsilon(1e-6));
@@ -227,18 +251,23 @@ TEST_CASE("sequences do not see each other", "[autograd][attention]") {
     const index_t n = offsets.back();
     const auto part = [&](Seed seed) {
       const auto all = test::random_numbers(seed, 9 * 6);
-      return Tensor<B>(b, n, 6, std::span<const double>(all).subspan(static_cast<std::size_t>(first * 6), static_cast<std::size_t>(n * 6)));
+      return Tensor<B>(b, n, 6,
+                       std::span<const double>(all).subspan(static_cast<std::size_t>(first * 6),
+                                                            static_cast<std::size_t>(n * 6)));
     };
     const Ragged<B> where(b, std::move(offsets));
     Tape<B> tape(b, false);
-    return attention(tape.constant(part(1)), tape.constant(part(2)), tape.constant(part(3)), where, s).value().host(b);
+    return attention(tape.constant(part(1)), tape.constant(part(2)), tape.constant(part(3)), where, s)
+        .value()
+        .host(b);
   };
   auto together = run({0, 4, 9}, 0), first = run({0, 4}, 0), second = run({0, 5}, 4);
   first.insert(first.end(), second.begin(), second.end());
   CHECK(together == first);
 }
 
-TEMPLATE_TEST_CASE("rotary turns: the norm stays, and turning back restores", "[autograd][rotary]", LORICA_BACKENDS) {
+TEMPLATE_TEST_CASE("rotary turns: the norm stays, and turning back restores", "[autograd][rotary]",
+                   LORICA_BACKENDS) {
   using B = TestType;
   B b;
   const index_t n = 40, heads = 3, half = 5;
@@ -249,7 +278,8 @@ TEMPLATE_TEST_CASE("rotary turns: the norm stays, and turning back restores", "[
   const MasterTensor<B> frequency(b, 1, half, f), reverse(b, 1, half, back);
   for (const bool interleaved : {false, true}) {
     Tape<B> tape(b, false);
-    const auto x = tape.constant(Tensor<B>(b, n, 2 * half * heads, test::random_numbers(1, n * 2 * half * heads)));
+    const auto x =
+        tape.constant(Tensor<B>(b, n, 2 * half * heads, test::random_numbers(1, n * 2 * half * heads)));
     const auto y = rotary(x, where, frequency, interleaved), z = rotary(y, where, reverse, interleaved);
     const auto hx = x.value().template host<double>(b), hy = y.value().template host<double>(b);
     CHECK(test::relative_error(z.value().template host<double>(b), hx) < 10 * test::tolerance<B>());
@@ -262,12 +292,14 @@ TEMPLATE_TEST_CASE("rotary turns: the norm stays, and turning back restores", "[
       }
       CHECK(after == Approx(before).epsilon(1e-5));
     }
-    for (const std::size_t row : {0, 1, 13})  // the first of a sequence is not turned
-      for (std::size_t j = 0; j < 2 * half * heads; ++j) CHECK(hy[row * 2 * half * heads + j] == hx[row * 2 * half * heads + j]);
+    for (const std::size_t row : {0u, 1u, 13u})  // the first of a sequence is not turned
+      for (std::size_t j = 0; j < 2 * half * heads; ++j)
+        CHECK(hy[row * 2 * half * heads + j] == hx[row * 2 * half * heads + j]);
   }
 }
 
-TEST_CASE("attention keeps q, k, v, its output and one number a row and head; rotary keeps nothing", "[autograd][memory]") {
+TEST_CASE("attention keeps q, k, v, its output and one number a row and head; rotary keeps nothing",
+          "[autograd][memory]") {
   using B = test::Mixed;
   using T = B::scalar;
   using M = B::master;
@@ -276,11 +308,16 @@ TEST_CASE("attention keeps q, k, v, its output and one number a row and head; ro
   const auto n = static_cast<std::size_t>(in.rows());
   const index_t rows = in.rows();
   const AttentionShape s{4, 2, 3, true, 1.0};
-  const auto x = [&](Tape<B>& t, const char* name, index_t cols) { return in.activation(t, name, rows, cols); };
-  CHECK(test::kept_by(b, [&](Tape<B>& t) { return attention(x(t, "q", 12), x(t, "k", 6), x(t, "v", 6), in.where, s); }) ==
-        n * (12 + 6 + 6 + 12) * sizeof(T) + n * 4 * sizeof(M));
+  const auto x = [&](Tape<B>& t, const char* name, index_t cols) {
+    return in.activation(t, name, rows, cols);
+  };
+  CHECK(test::kept_by(b, [&](Tape<B>& t) {
+          return attention(x(t, "q", 12), x(t, "k", 6), x(t, "v", 6), in.where, s);
+        }) == n * (12 + 6 + 6 + 12) * sizeof(T) + n * 4 * sizeof(M));
   const auto fixed = [&](Tape<B>& t, index_t cols) { return t.constant(in.tensor<T>("c", rows, cols)); };
-  CHECK(test::kept_by(b, [&](Tape<B>& t) { return attention(fixed(t, 12), fixed(t, 6), fixed(t, 6), in.where, s); }) == 0);
+  CHECK(test::kept_by(b, [&](Tape<B>& t) {
+          return attention(fixed(t, 12), fixed(t, 6), fixed(t, 6), in.where, s);
+        }) == 0);
   auto& frequency = in.constant("frequency", 1, 3);
   CHECK(test::kept_by(b, [&](Tape<B>& t) { return rotary(x(t, "q", 12), in.where, frequency); }) == 0);
 }
@@ -337,14 +374,17 @@ TEST_CASE("a head too wide for the portable attention is refused", "[autograd][e
   const Ragged<B> where(b, {0, 1});
   Tape<B> tape(b);
   const auto x = tape.constant(zeros<float>(b, 1, 257));
-  CHECK(test::error_of<ConfigError>([&] { (void)attention(x, x, x, where, AttentionShape{1, 1, 257, true, 1.0}); }) ==
-        "attention: heads of 257, at most 256");
+  CHECK(test::error_of<ConfigError>([&] {
+          (void)attention(x, x, x, where, AttentionShape{1, 1, 257, true, 1.0});
+        }) == "attention: heads of 257, at most 256");
 }
 
 TEST_CASE("a ragged batch has no empty sequence", "[autograd][errors]") {
   using B = test::Reference;
   B b;
-  const auto message = [&](std::vector<index_t> offsets) { return test::error_of<ConfigError>([&] { Ragged<B>(b, offsets); }); };
+  const auto message = [&](std::vector<index_t> offsets) {
+    return test::error_of<ConfigError>([&] { Ragged<B>(b, offsets); });
+  };
   CHECK(message({0}) == "no error");
   CHECK(message({0, 3, 4}) == "no error");
   CHECK(message({0, 3, 3}) == "Ragged: sequence 1 reaches from row 3 to 3, expected at least one row");

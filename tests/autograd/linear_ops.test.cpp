@@ -22,8 +22,7 @@ Matrix sum(Matrix x, const Matrix& y) {
   return x;
 }
 
-template <Backend B>
-test::Cases<B> cases() {
+template <Backend B> test::Cases<B> cases() {
   using T = typename B::scalar;
   using M = typename B::master;
   const auto x = [](auto& tape, auto& in) { return in.activation(tape, "x", in.rows(), in.size("k")); };
@@ -33,7 +32,8 @@ test::Cases<B> cases() {
   const auto up = [](auto& tape, auto& in) { return in.leaf(tape, "up", in.size("m"), in.size("r", 1, 5)); };
   const auto row = [](auto& tape, auto& in) { return in.leaf(tape, "d", 1, in.size("k")); };
   const auto lora = [](const Numbers& in) {
-    return sum(y_of(in), scaled_product(-0.7, in.matrix("u", in.rows(), in.size("r", 1, 5)), in.matrix("up", in.size("m"), in.size("r", 1, 5))));
+    return sum(y_of(in), scaled_product(-0.7, in.matrix("u", in.rows(), in.size("r", 1, 5)),
+                                        in.matrix("up", in.size("m"), in.size("r", 1, 5))));
   };
   const auto columns = [](const Numbers& in) {
     const Matrix v = x_of(in), d = in.matrix("d", 1, v.cols);
@@ -43,23 +43,33 @@ test::Cases<B> cases() {
     const Matrix v = x_of(in), d = in.matrix("d", 1, v.cols);
     return test::matrix_of(v.rows, v.cols, [&](index_t i, index_t j) { return v(i, j) + d(0, j); });
   };
-  const auto sum_of_two = [](const Numbers& in) { return sum(y_of(in), in.matrix("z", in.rows(), in.size("m"))); };
+  const auto sum_of_two = [](const Numbers& in) {
+    return sum(y_of(in), in.matrix("z", in.rows(), in.size("m")));
+  };
   return {
-      {"linear, frozen", [x](auto& t, auto& in) { return linear(x(t, in), in.frozen("w", in.size("m"), in.size("k"))); },
+      {"linear, frozen",
+       [x](auto& t, auto& in) { return linear(x(t, in), in.frozen("w", in.size("m"), in.size("k"))); },
        [](const Numbers& in) { return test::product_nt(x_of(in), w_of(in)); }},
-      {"linear, trained", [x](auto& t, auto& in) { return linear(x(t, in), in.parameter("w", in.size("m"), in.size("k"))); },
+      {"linear, trained",
+       [x](auto& t, auto& in) { return linear(x(t, in), in.parameter("w", in.size("m"), in.size("k"))); },
        [](const Numbers& in) { return test::product_nt(x_of(in), w_of(in)); }},
-      {"matmul_nt into the scalar", [x, w](auto& t, auto& in) { return matmul_nt<T>(x(t, in), w(t, in), -0.3); },
+      {"matmul_nt into the scalar",
+       [x, w](auto& t, auto& in) { return matmul_nt<T>(x(t, in), w(t, in), -0.3); },
        [](const Numbers& in) { return scaled_product(-0.3, x_of(in), w_of(in)); }},
       {"matmul_nt into the master", [x, w](auto& t, auto& in) { return matmul_nt<M>(x(t, in), w(t, in)); },
        [](const Numbers& in) { return test::product_nt(x_of(in), w_of(in)); }},
-      {"matmul_nt of masters", [w](auto& t, auto& in) { return matmul_nt<M>(in.leaf(t, "x", in.rows(), in.size("k")), w(t, in), 2); },
+      {"matmul_nt of masters",
+       [w](auto& t, auto& in) { return matmul_nt<M>(in.leaf(t, "x", in.rows(), in.size("k")), w(t, in), 2); },
        [](const Numbers& in) { return scaled_product(2, x_of(in), w_of(in)); }},
       {"matmul_nt with a constant",
-       [x](auto& t, auto& in) { return matmul_nt<M>(x(t, in), t.constant(in.constant("w", in.size("m"), in.size("k")))); },
+       [x](auto& t, auto& in) {
+         return matmul_nt<M>(x(t, in), t.constant(in.constant("w", in.size("m"), in.size("k"))));
+       },
        [](const Numbers& in) { return test::product_nt(x_of(in), w_of(in)); }},
       {"matmul_nt of a constant",
-       [w](auto& t, auto& in) { return matmul_nt<T>(t.constant(in.constant("x", in.rows(), in.size("k"))), w(t, in)); },
+       [w](auto& t, auto& in) {
+         return matmul_nt<T>(t.constant(in.constant("x", in.rows(), in.size("k"))), w(t, in));
+       },
        [](const Numbers& in) { return test::product_nt(x_of(in), w_of(in)); }},
       {"matmul_nt with itself",
        [](auto& t, auto& in) {
@@ -67,10 +77,12 @@ test::Cases<B> cases() {
          return matmul_nt<M>(v, v);
        },
        [](const Numbers& in) { return test::product_nt(x_of(in), x_of(in)); }},
-      {"add_product", [y, u, up](auto& t, auto& in) { return add_product(y(t, in), u(t, in), up(t, in), -0.7); }, lora},
+      {"add_product",
+       [y, u, up](auto& t, auto& in) { return add_product(y(t, in), u(t, in), up(t, in), -0.7); }, lora},
       {"add_product into a constant",
        [u, up](auto& t, auto& in) {
-         return add_product(t.constant(in.template tensor<T>("y", in.rows(), in.size("m"))), u(t, in), up(t, in), -0.7);
+         return add_product(t.constant(in.template tensor<T>("y", in.rows(), in.size("m"))), u(t, in),
+                            up(t, in), -0.7);
        },
        lora},
       {"add_product to a frozen linear: LoRA",
@@ -78,24 +90,40 @@ test::Cases<B> cases() {
          const index_t r = in.size("r", 1, 5);
          const auto v = x(t, in);
          auto base = linear(v, in.frozen("w", in.size("m"), in.size("k")));
-         return add_product(std::move(base), matmul_nt<M>(v, in.leaf(t, "A", r, in.size("k"))), in.leaf(t, "B", in.size("m"), r), 0.5);
+         return add_product(std::move(base), matmul_nt<M>(v, in.leaf(t, "A", r, in.size("k"))),
+                            in.leaf(t, "B", in.size("m"), r), 0.5);
        },
        [](const Numbers& in) {
          const index_t r = in.size("r", 1, 5);
          const Matrix down = test::product_nt(x_of(in), in.matrix("A", r, in.size("k")));
-         return sum(test::product_nt(x_of(in), w_of(in)), scaled_product(0.5, down, in.matrix("B", in.size("m"), r)));
+         return sum(test::product_nt(x_of(in), w_of(in)),
+                    scaled_product(0.5, down, in.matrix("B", in.size("m"), r)));
        }},
       {"scale_columns", [x, row](auto& t, auto& in) { return scale_columns(x(t, in), row(t, in)); }, columns},
       {"scale_columns of a master",
-       [row](auto& t, auto& in) { return scale_columns(in.leaf(t, "x", in.rows(), in.size("k")), row(t, in)); }, columns},
+       [row](auto& t, auto& in) {
+         return scale_columns(in.leaf(t, "x", in.rows(), in.size("k")), row(t, in));
+       },
+       columns},
       {"scale_columns by a constant",
-       [x](auto& t, auto& in) { return scale_columns(x(t, in), t.constant(in.constant("d", 1, in.size("k")))); }, columns},
+       [x](auto& t, auto& in) {
+         return scale_columns(x(t, in), t.constant(in.constant("d", 1, in.size("k"))));
+       },
+       columns},
       {"scale_columns of a constant",
-       [row](auto& t, auto& in) { return scale_columns(t.constant(in.constant("x", in.rows(), in.size("k"))), row(t, in)); }, columns},
+       [row](auto& t, auto& in) {
+         return scale_columns(t.constant(in.constant("x", in.rows(), in.size("k"))), row(t, in));
+       },
+       columns},
       {"add_bias", [x, row](auto& t, auto& in) { return add_bias(x(t, in), row(t, in)); }, biased},
-      {"add_bias, frozen", [x](auto& t, auto& in) { return add_bias(x(t, in), t.constant(in.constant("d", 1, in.size("k")))); }, biased},
+      {"add_bias, frozen",
+       [x](auto& t, auto& in) { return add_bias(x(t, in), t.constant(in.constant("d", 1, in.size("k")))); },
+       biased},
       {"add_bias to a constant",
-       [row](auto& t, auto& in) { return add_bias(t.constant(in.template tensor<T>("x", in.rows(), in.size("k"))), row(t, in)); }, biased},
+       [row](auto& t, auto& in) {
+         return add_bias(t.constant(in.template tensor<T>("x", in.rows(), in.size("k"))), row(t, in));
+       },
+       biased},
       {"add_bias in place, twice",
        [x, row](auto& t, auto& in) {
          auto v = add_bias(test::owned(x(t, in)), row(t, in));
@@ -105,12 +133,26 @@ test::Cases<B> cases() {
          const Matrix v = biased(in), e = in.matrix("e", 1, v.cols);
          return test::matrix_of(v.rows, v.cols, [&](index_t i, index_t j) { return v(i, j) + e(0, j); });
        }},
-      {"add", [y](auto& t, auto& in) { return add(y(t, in), in.activation(t, "z", in.rows(), in.size("m"))); }, sum_of_two},
+      {"add",
+       [y](auto& t, auto& in) { return add(y(t, in), in.activation(t, "z", in.rows(), in.size("m"))); },
+       sum_of_two},
       {"add to the residual stream",
-       [y](auto& t, auto& in) { return add(in.leaf(t, "z", in.rows(), in.size("m")), y(t, in)); }, sum_of_two},
-      {"add in place", [y](auto& t, auto& in) { return add(test::owned(in.leaf(t, "z", in.rows(), in.size("m"))), y(t, in)); }, sum_of_two},
-      {"add a constant", [y](auto& t, auto& in) { return add(y(t, in), t.constant(in.constant("z", in.rows(), in.size("m")))); }, sum_of_two},
-      {"add to a constant", [y](auto& t, auto& in) { return add(t.constant(in.constant("z", in.rows(), in.size("m"))), y(t, in)); },
+       [y](auto& t, auto& in) { return add(in.leaf(t, "z", in.rows(), in.size("m")), y(t, in)); },
+       sum_of_two},
+      {"add in place",
+       [y](auto& t, auto& in) {
+         return add(test::owned(in.leaf(t, "z", in.rows(), in.size("m"))), y(t, in));
+       },
+       sum_of_two},
+      {"add a constant",
+       [y](auto& t, auto& in) {
+         return add(y(t, in), t.constant(in.constant("z", in.rows(), in.size("m"))));
+       },
+       sum_of_two},
+      {"add to a constant",
+       [y](auto& t, auto& in) {
+         return add(t.constant(in.constant("z", in.rows(), in.size("m"))), y(t, in));
+       },
        sum_of_two},
       {"x + x",
        [x](auto& t, auto& in) {
@@ -133,12 +175,14 @@ test::Cases<B> cases() {
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("products and sums are what plain loops say, and agree with the reference", "[autograd]", LORICA_BACKENDS) {
+TEMPLATE_TEST_CASE("products and sums are what plain loops say, and agree with the reference", "[autograd]",
+                   LORICA_BACKENDS) {
   test::check_values(cases<TestType>());
   test::check_against_reference(cases<TestType>(), cases<test::Reference>());
 }
 
-TEMPLATE_TEST_CASE("gradients of products and sums are those of finite differences", "[autograd]", LORICA_DOUBLE_BACKENDS) {
+TEMPLATE_TEST_CASE("gradients of products and sums are those of finite differences", "[autograd]",
+                   LORICA_DOUBLE_BACKENDS) {
   test::check_gradients(cases<TestType>());
 }
 
@@ -149,7 +193,9 @@ TEST_CASE("products keep what a gradient needs, sums keep nothing", "[autograd][
   B b;
   test::Inputs<B> in(b, 1, 10);
   const index_t n = in.rows(), k = 7, m = 5, r = 3;
-  const auto bytes = [](index_t rows, index_t cols, std::size_t each) { return static_cast<std::size_t>(rows * cols) * each; };
+  const auto bytes = [](index_t rows, index_t cols, std::size_t each) {
+    return static_cast<std::size_t>(rows * cols) * each;
+  };
   const auto x = [&](Tape<B>& t) { return in.activation(t, "x", n, k); };  // made by a cast: the tape owns it
   const auto y = [&](Tape<B>& t) { return in.activation(t, "y", n, m); };
   const auto u = [&](Tape<B>& t) { return test::owned(in.leaf(t, "u", n, r)); };
@@ -158,16 +204,25 @@ TEST_CASE("products keep what a gradient needs, sums keep nothing", "[autograd][
   const auto row = [&](Tape<B>& t) { return in.leaf(t, "d", 1, k); };
 
   CHECK(test::kept_by(b, [&](Tape<B>& t) { return linear(x(t), in.frozen("w", m, k)); }) == 0);
-  CHECK(test::kept_by(b, [&](Tape<B>& t) { return linear(x(t), in.parameter("w", m, k)); }) == bytes(n, k, sizeof(T)));
-  CHECK(test::kept_by(b, [&](Tape<B>& t) { return matmul_nt<T>(x(t), t.constant(in.tensor<M>("w", m, k))); }) == bytes(m, k, sizeof(M)));
+  CHECK(test::kept_by(b, [&](Tape<B>& t) { return linear(x(t), in.parameter("w", m, k)); }) ==
+        bytes(n, k, sizeof(T)));
+  CHECK(test::kept_by(b, [&](Tape<B>& t) {
+          return matmul_nt<T>(x(t), t.constant(in.tensor<M>("w", m, k)));
+        }) == bytes(m, k, sizeof(M)));
   CHECK(test::kept_by(b, [&](Tape<B>& t) { return matmul_nt<M>(fixed(t), w(t)); }) == bytes(n, k, sizeof(T)));
-  CHECK(test::kept_by(b, [&](Tape<B>& t) { return matmul_nt<M>(fixed(t), test::owned(w(t))); }) == bytes(n, k, sizeof(T)));
-  CHECK(test::kept_by(b, [&](Tape<B>& t) { return add_product(y(t), u(t), in.leaf(t, "up", m, r), 2); }) == bytes(n, r, sizeof(M)));
-  CHECK(test::kept_by(b, [&](Tape<B>& t) { return add_product(y(t), u(t), test::owned(in.leaf(t, "up", m, r)), 2); }) ==
-        bytes(n, r, sizeof(M)) + bytes(m, r, sizeof(M)));
+  CHECK(test::kept_by(b, [&](Tape<B>& t) { return matmul_nt<M>(fixed(t), test::owned(w(t))); }) ==
+        bytes(n, k, sizeof(T)));
+  CHECK(test::kept_by(b, [&](Tape<B>& t) { return add_product(y(t), u(t), in.leaf(t, "up", m, r), 2); }) ==
+        bytes(n, r, sizeof(M)));
+  CHECK(test::kept_by(b, [&](Tape<B>& t) {
+          return add_product(y(t), u(t), test::owned(in.leaf(t, "up", m, r)), 2);
+        }) == bytes(n, r, sizeof(M)) + bytes(m, r, sizeof(M)));
   CHECK(test::kept_by(b, [&](Tape<B>& t) { return scale_columns(x(t), row(t)); }) == bytes(n, k, sizeof(T)));
-  CHECK(test::kept_by(b, [&](Tape<B>& t) { return scale_columns(x(t), t.constant(in.tensor<M>("d", 1, k))); }) == bytes(1, k, sizeof(M)));
-  CHECK(test::kept_by(b, [&](Tape<B>& t) { return scale_columns(fixed(t), test::owned(row(t))); }) == bytes(n, k, sizeof(T)));
+  CHECK(test::kept_by(b, [&](Tape<B>& t) {
+          return scale_columns(x(t), t.constant(in.tensor<M>("d", 1, k)));
+        }) == bytes(1, k, sizeof(M)));
+  CHECK(test::kept_by(b, [&](Tape<B>& t) { return scale_columns(fixed(t), test::owned(row(t))); }) ==
+        bytes(n, k, sizeof(T)));
   CHECK(test::kept_by(b, [&](Tape<B>& t) { return add_bias(x(t), row(t)); }) == 0);
   CHECK(test::kept_by(b, [&](Tape<B>& t) { return add_bias(x(t), test::owned(row(t))); }) == 0);
   CHECK(test::kept_by(b, [&](Tape<B>& t) { return add(x(t), x(t)); }) == 0);
@@ -193,7 +248,8 @@ TEST_CASE("sums write into memory that nobody else reads, and only there", "[aut
   test::Inputs<B> in(b, 1, 10);
   const index_t n = in.rows(), d = 5, r = 2;
   Tape<B> tape(b);
-  const auto u = in.leaf(tape, "u", n, r), w = in.leaf(tape, "w", d, r), bias = in.leaf(tape, "bias", 1, d), z = in.leaf(tape, "z", n, d);
+  const auto u = in.leaf(tape, "u", n, r), w = in.leaf(tape, "w", d, r), bias = in.leaf(tape, "bias", 1, d),
+             z = in.leaf(tape, "z", n, d);
   const auto before = in.matrix("x", n, d).numbers;
   const auto sums = std::vector<std::function<Var<B>(Var<B>)>>{
       [&](Var<B> x) { return add(std::move(x), z); },
@@ -209,7 +265,8 @@ TEST_CASE("sums write into memory that nobody else reads, and only there", "[aut
     CHECK(kept.value().host(b) == before);
     const auto apart = y.value().host(b);
 
-    const auto leaf = in.leaf(tape, "x", n, d);  // a parameter is never overwritten, not even by its last handle
+    const auto leaf =
+        in.leaf(tape, "x", n, d);  // a parameter is never overwritten, not even by its last handle
     CHECK(sum_with(leaf).value().host(b) == apart);
     CHECK(sum_with(in.leaf(tape, "x", n, d)).value().host(b) == apart);
     CHECK(in.parameter("x", n, d).value.host(b) == before);

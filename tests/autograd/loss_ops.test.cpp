@@ -33,30 +33,35 @@ Matrix cross_entropy_of(const Matrix& h, const Matrix& w, const std::vector<std:
 }
 Matrix cross_entropy_of(const Numbers& in, bool gaps) {
   const index_t d = in.size("d", 2, 9);
-  return cross_entropy_of(in.matrix("h", in.rows(), d), in.matrix("w", in.size("classes"), d), classes_of(in, gaps));
+  return cross_entropy_of(in.matrix("h", in.rows(), d), in.matrix("w", in.size("classes"), d),
+                          classes_of(in, gaps));
 }
 Matrix squared_error_of(const Numbers& in) {
   const Matrix x = in.matrix("x", in.rows(), in.size("d")), t = in.matrix("t", x.rows, x.cols);
   Matrix loss(1, 1);
-  for (std::size_t i = 0; i < x.numbers.size(); ++i) loss(0, 0) += (x.numbers[i] - t.numbers[i]) * (x.numbers[i] - t.numbers[i]);
+  for (std::size_t i = 0; i < x.numbers.size(); ++i)
+    loss(0, 0) += (x.numbers[i] - t.numbers[i]) * (x.numbers[i] - t.numbers[i]);
   return loss;
 }
 
-template <Backend B>
-test::Cases<B> cases() {
+template <Backend B> test::Cases<B> cases() {
   const auto h = [](auto& t, auto& in) { return in.activation(t, "h", in.rows(), in.size("d", 2, 9)); };
   const auto chunk = [](const Numbers& in) { return in.size("chunk", 1, 20); };
   const auto frozen = [=](bool gaps) {
     return [=](auto& t, auto& in) {
-      return cross_entropy(h(t, in), in.frozen("w", in.size("classes"), in.size("d", 2, 9)), in.targets(classes_of(in, gaps)), chunk(in));
+      return cross_entropy(h(t, in), in.frozen("w", in.size("classes"), in.size("d", 2, 9)),
+                           in.targets(classes_of(in, gaps)), chunk(in));
     };
   };
   const auto trained = [=](bool gaps) {
     return [=](auto& t, auto& in) {
-      return cross_entropy(h(t, in), in.parameter("w", in.size("classes"), in.size("d", 2, 9)), in.targets(classes_of(in, gaps)), chunk(in));
+      return cross_entropy(h(t, in), in.parameter("w", in.size("classes"), in.size("d", 2, 9)),
+                           in.targets(classes_of(in, gaps)), chunk(in));
     };
   };
-  const auto expected = [](bool gaps) { return [gaps](const Numbers& in) { return cross_entropy_of(in, gaps); }; };
+  const auto expected = [](bool gaps) {
+    return [gaps](const Numbers& in) { return cross_entropy_of(in, gaps); };
+  };
   return {
       {"cross_entropy, head frozen", frozen(false), expected(false)},
       {"cross_entropy, head frozen, rows without target", frozen(true), expected(true)},
@@ -65,12 +70,15 @@ test::Cases<B> cases() {
       {"cross_entropy of a constant",
        [](auto& t, auto& in) {
          const index_t d = in.size("d", 2, 9);
-         return cross_entropy(t.constant(in.template tensor<typename B::scalar>("h", in.rows(), d)), in.parameter("w", in.size("classes"), d),
-                              in.targets(classes_of(in, true)));
+         return cross_entropy(t.constant(in.template tensor<typename B::scalar>("h", in.rows(), d)),
+                              in.parameter("w", in.size("classes"), d), in.targets(classes_of(in, true)));
        },
        expected(true)},
       {"squared_error",
-       [](auto& t, auto& in) { return squared_error(in.leaf(t, "x", in.rows(), in.size("d")), in.constant("t", in.rows(), in.size("d"))); },
+       [](auto& t, auto& in) {
+         return squared_error(in.leaf(t, "x", in.rows(), in.size("d")),
+                              in.constant("t", in.rows(), in.size("d")));
+       },
        squared_error_of},
       {"squared_error of activations",
        [](auto& t, auto& in) {
@@ -83,40 +91,48 @@ test::Cases<B> cases() {
 
 /// Loss, dh and (where it trains) dw of a cross entropy with the given chunk and seed.
 template <Backend B, class Head>
-std::vector<std::vector<double>> run(B& b, Parameter<B>& h, Head& head, const Targets<B>& targets, index_t chunk, double seed = 1) {
+std::vector<std::vector<double>> run(B& b, Parameter<B>& h, Head& head, const Targets<B>& targets,
+                                     index_t chunk, double seed = 1) {
   h.grad = {};
   Tape<B> tape(b);
   const auto loss = cross_entropy(cast<typename B::scalar>(tape.leaf(h)), head, targets, chunk);
   if constexpr (std::same_as<Head, Parameter<B>>) head.grad = {};
   tape.backward(loss, seed);
-  std::vector<std::vector<double>> out = {loss.value().template host<double>(b), h.grad.template host<double>(b)};
+  std::vector<std::vector<double>> out = {loss.value().template host<double>(b),
+                                          h.grad.template host<double>(b)};
   if constexpr (std::same_as<Head, Parameter<B>>) out.push_back(head.grad.template host<double>(b));
   return out;
 }
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("losses are what plain loops say, and agree with the reference", "[autograd][loss]", LORICA_BACKENDS) {
+TEMPLATE_TEST_CASE("losses are what plain loops say, and agree with the reference", "[autograd][loss]",
+                   LORICA_BACKENDS) {
   test::check_values(cases<TestType>());
   test::check_against_reference(cases<TestType>(), cases<test::Reference>());
 }
 
-TEMPLATE_TEST_CASE("gradients of losses are those of finite differences", "[autograd][loss]", LORICA_DOUBLE_BACKENDS) {
+TEMPLATE_TEST_CASE("gradients of losses are those of finite differences", "[autograd][loss]",
+                   LORICA_DOUBLE_BACKENDS) {
   test::check_gradients(cases<TestType>());
 }
 
-TEMPLATE_TEST_CASE("cross entropy is the same for every chunk, frozen or trained, and seeds scale it", "[autograd][loss]", LORICA_BACKENDS) {
+TEMPLATE_TEST_CASE("cross entropy is the same for every chunk, frozen or trained, and seeds scale it",
+                   "[autograd][loss]", LORICA_BACKENDS) {
   using B = TestType;
   using T = typename B::scalar;
   B b;
   const index_t n = 23, d = 6, classes = 37;
   const auto numbers = test::random_numbers(2, classes * d);
-  Parameter<B> h{"h", MasterTensor<B>(b, n, d, test::random_numbers(1, n * d)), {}}, head{"head", MasterTensor<B>(b, classes, d, numbers), {}};
+  Parameter<B> h{"h", MasterTensor<B>(b, n, d, test::random_numbers(1, n * d)), {}},
+      head{"head", MasterTensor<B>(b, classes, d, numbers), {}};
   const Frozen<B> frozen(b, Tensor<B, T>(b, classes, d, numbers));
   const double close = 4 * test::tolerance<B>();
   for (const bool gaps : {false, true}) {
     std::vector<std::int32_t> by_row(static_cast<std::size_t>(n));
-    for (index_t i = 0; i < n; ++i) by_row[static_cast<std::size_t>(i)] = gaps && i % 3 == 0 ? no_target : static_cast<std::int32_t>(i * 7 % classes);
+    for (index_t i = 0; i < n; ++i)
+      by_row[static_cast<std::size_t>(i)] =
+          gaps && i % 3 == 0 ? no_target : static_cast<std::int32_t>(i * 7 % classes);
     const Targets<B> targets(b, by_row);
     CHECK(targets.count == (gaps ? 15 : 23));
     const auto whole = run(b, h, head, targets, 256);
@@ -138,10 +154,12 @@ TEMPLATE_TEST_CASE("cross entropy is the same for every chunk, frozen or trained
   }
 }
 
-TEMPLATE_TEST_CASE("without any target the loss and all gradients are zero", "[autograd][loss]", LORICA_BACKENDS) {
+TEMPLATE_TEST_CASE("without any target the loss and all gradients are zero", "[autograd][loss]",
+                   LORICA_BACKENDS) {
   using B = TestType;
   B b;
-  Parameter<B> h{"h", MasterTensor<B>(b, 3, 2, test::random_numbers(1, 6)), {}}, head{"head", MasterTensor<B>(b, 4, 2, test::random_numbers(2, 8)), {}};
+  Parameter<B> h{"h", MasterTensor<B>(b, 3, 2, test::random_numbers(1, 6)), {}},
+      head{"head", MasterTensor<B>(b, 4, 2, test::random_numbers(2, 8)), {}};
   const Frozen<B> frozen(b, Tensor<B>(b, 4, 2, test::random_numbers(2, 8)));
   const Targets<B> none(b, std::vector<std::int32_t>{no_target, -1, no_target});
   CHECK(none.count == 0);
@@ -163,19 +181,23 @@ TEST_CASE("cross entropy survives logits far from zero", "[autograd][loss]") {
   CHECK(got[1][1] == Approx(-1));
 }
 
-TEMPLATE_TEST_CASE("cross entropy never holds more than a chunk of logits", "[autograd][loss][memory]", LORICA_BACKENDS) {
+TEMPLATE_TEST_CASE("cross entropy never holds more than a chunk of logits", "[autograd][loss][memory]",
+                   LORICA_BACKENDS) {
   using B = TestType;
   using T = typename B::scalar;
   using M = typename B::master;
   B b;
   const index_t n = 64, d = 2, classes = 20000, chunk = 3;
-  Parameter<B> h{"h", MasterTensor<B>(b, n, d, test::random_numbers(1, n * d)), {}}, head{"head", MasterTensor<B>(b, classes, d, test::random_numbers(2, classes * d)), {}};
+  Parameter<B> h{"h", MasterTensor<B>(b, n, d, test::random_numbers(1, n * d)), {}},
+      head{"head", MasterTensor<B>(b, classes, d, test::random_numbers(2, classes * d)), {}};
   const Frozen<B> frozen(b, Tensor<B>(b, classes, d, test::random_numbers(2, classes * d)));
   std::vector<std::int32_t> by_row(static_cast<std::size_t>(n), 19999);
   by_row[5] = no_target;
   const Targets<B> targets(b, by_row);
-  // Logits and, where the types differ, their copy as an operand; dW; little things; an eighth for the pool's rounding.
-  const double row = static_cast<double>(classes) * (sizeof(M) + (std::same_as<T, M> ? 0 : sizeof(T))), little = 20000;
+  // Logits and, where the types differ, their copy as an operand; dW; little things; an eighth for the pool's
+  // rounding.
+  const double row = static_cast<double>(classes) * (sizeof(M) + (std::same_as<T, M> ? 0 : sizeof(T))),
+               little = 20000;
   const double of_head = static_cast<double>(classes * d) * sizeof(M);
   const auto more = [&](bool recording, const auto& w) {
     b.pool().reset_peak();
@@ -191,22 +213,27 @@ TEMPLATE_TEST_CASE("cross entropy never holds more than a chunk of logits", "[au
   CHECK(more(true, frozen) > static_cast<double>(chunk * classes) * sizeof(M));  // the pool does see them
 }
 
-TEST_CASE("cross entropy keeps dh of the rows with a target, and dW where W trains; squared_error keeps y - t", "[autograd][memory]") {
+TEST_CASE(
+    "cross entropy keeps dh of the rows with a target, and dW where W trains; squared_error keeps y - t",
+    "[autograd][memory]") {
   using B = test::Mixed;
   using T = B::scalar;
   using M = B::master;
   B b;
   test::Inputs<B> in(b, 1, 10);
   const index_t n = 8, d = 5, classes = 11;
-  const Targets<B> some(b, std::vector<std::int32_t>{1, -1, 2, -1, -1, 0, 10, -1}), all(b, std::vector<std::int32_t>(8, 3));
+  const Targets<B> some(b, std::vector<std::int32_t>{1, -1, 2, -1, -1, 0, 10, -1}),
+      all(b, std::vector<std::int32_t>(8, 3));
   const auto h = [&](Tape<B>& t) { return in.activation(t, "h", n, d); };
   const auto fixed = [&](Tape<B>& t) { return t.constant(in.tensor<T>("h", n, d)); };
   const auto& frozen = in.frozen("w", classes, d);
   const auto& head = in.parameter("w", classes, d);
-  const std::size_t row = static_cast<std::size_t>(d) * sizeof(T), of_head = static_cast<std::size_t>(classes * d) * sizeof(M);
+  const std::size_t row = static_cast<std::size_t>(d) * sizeof(T),
+                    of_head = static_cast<std::size_t>(classes * d) * sizeof(M);
   CHECK(test::kept_by(b, [&](Tape<B>& t) { return cross_entropy(h(t), frozen, some, 3); }) == 4 * row);
   CHECK(test::kept_by(b, [&](Tape<B>& t) { return cross_entropy(h(t), frozen, all, 3); }) == 8 * row);
-  CHECK(test::kept_by(b, [&](Tape<B>& t) { return cross_entropy(h(t), head, some, 3); }) == 4 * row + of_head);
+  CHECK(test::kept_by(b, [&](Tape<B>& t) { return cross_entropy(h(t), head, some, 3); }) ==
+        4 * row + of_head);
   CHECK(test::kept_by(b, [&](Tape<B>& t) { return cross_entropy(fixed(t), head, some, 3); }) == of_head);
   CHECK(test::kept_by(b, [&](Tape<B>& t) { return cross_entropy(fixed(t), frozen, some, 3); }) == 0);
   const auto target = in.tensor<T>("t", n, d);
@@ -221,7 +248,8 @@ TEST_CASE("losses name what does not fit", "[autograd][errors]") {
   const auto h = tape.constant(zeros<double>(b, 2, 3));
   const Parameter<B> head{"head", zeros<double>(b, 4, 3), {}}, wide{"wide", zeros<double>(b, 4, 5), {}};
   const Frozen<B> frozen(b, zeros<double>(b, 4, 3));
-  const Targets<B> targets(b, std::vector<std::int32_t>{3, -1}), more(b, std::vector<std::int32_t>{1, 1, 1}), high(b, std::vector<std::int32_t>{0, 4});
+  const Targets<B> targets(b, std::vector<std::int32_t>{3, -1}), more(b, std::vector<std::int32_t>{1, 1, 1}),
+      high(b, std::vector<std::int32_t>{0, 4});
   const auto message = [&](const auto& w, const Targets<B>& t, index_t chunk = 4) {
     return test::error_of<Error>([&] { (void)cross_entropy(h, w, t, chunk); });
   };
@@ -231,5 +259,6 @@ TEST_CASE("losses name what does not fit", "[autograd][errors]") {
   CHECK(message(head, high) == "cross_entropy: a target is 4, the head has 4 classes");
   CHECK(message(frozen, high) == "cross_entropy: a target is 4, the head has 4 classes");
   CHECK(message(frozen, targets, 0) == "cross_entropy: the chunk is 0 rows, expected at least 1");
-  CHECK(test::error_of<ShapeError>([&] { (void)squared_error(h, zeros<double>(b, 3, 2)); }) == "squared_error: the target is [3, 2], expected [2, 3]");
+  CHECK(test::error_of<ShapeError>([&] { (void)squared_error(h, zeros<double>(b, 3, 2)); }) ==
+        "squared_error: the target is [3, 2], expected [2, 3]");
 }

@@ -7,13 +7,16 @@
 
 using namespace lorica;
 
-TEMPLATE_TEST_CASE("a parameter has a name, a shape, and no gradient until one arrives", "[autograd][parameter]", LORICA_BACKENDS) {
+TEMPLATE_TEST_CASE("a parameter has a name, a shape, and no gradient until one arrives",
+                   "[autograd][parameter]", LORICA_BACKENDS) {
   using B = TestType;
   static_assert(std::is_same_v<typename Parameter<B>::backend, B>);
   static_assert(std::is_same_v<decltype(Parameter<B>::value), MasterTensor<B>>);
   static_assert(!std::is_copy_constructible_v<Parameter<B>> && std::is_move_constructible_v<Parameter<B>>);
   B b;
-  const Parameter<B> p{"blocks.0.q.A", MasterTensor<B>(b, 2, 3, std::vector<double>{1, 2, 3, 4, 5, 6})};  // const, as in a const model
+  const Parameter<B> p{
+      "blocks.0.q.A",
+      MasterTensor<B>(b, 2, 3, std::vector<double>{1, 2, 3, 4, 5, 6})};  // const, as in a const model
   CHECK(p.name == "blocks.0.q.A");
   CHECK(p.rows() == 2);
   CHECK(p.cols() == 3);

@@ -6,8 +6,7 @@
 using namespace lorica;
 
 namespace {
-template <Backend B>
-test::Cases<B> cases() {
+template <Backend B> test::Cases<B> cases() {
   return {{"tap",
            [](auto& t, auto& in) {
              auto x = in.activation(t, "x", in.rows(), in.size("d"));
@@ -27,18 +26,22 @@ TEMPLATE_TEST_CASE("a tap is the identity, forward and backward", "[autograd][ta
   test::check_against_reference(cases<TestType>(), cases<test::Reference>());
 }
 
-TEMPLATE_TEST_CASE("the gradient of a tap is that of finite differences", "[autograd][tap]", LORICA_DOUBLE_BACKENDS) {
+TEMPLATE_TEST_CASE("the gradient of a tap is that of finite differences", "[autograd][tap]",
+                   LORICA_DOUBLE_BACKENDS) {
   test::check_gradients(cases<TestType>());
 }
 
-TEMPLATE_TEST_CASE("a tap on a frozen value sees dL/dx, once, in the backward pass", "[autograd][tap]", LORICA_BACKENDS) {
+TEMPLATE_TEST_CASE("a tap on a frozen value sees dL/dx, once, in the backward pass", "[autograd][tap]",
+                   LORICA_BACKENDS) {
   using B = TestType;
   B b;
-  const Tensor<B> x(b, 2, 2, std::vector<double>{1, 2, 3, 4}), target(b, 2, 2, std::vector<double>{0, 0, 1, 1});
+  const Tensor<B> x(b, 2, 2, std::vector<double>{1, 2, 3, 4}),
+      target(b, 2, 2, std::vector<double>{0, 0, 1, 1});
   const MasterTensor<B> zero = zeros<typename B::master>(b, 2, 2);
   std::vector<std::vector<double>> seen;
   Tape<B> tape(b);
-  const auto y = tap(tape.constant(x), [&](const Tensor<B>& dy) { seen.push_back(dy.template host<double>(b)); });
+  const auto y =
+      tap(tape.constant(x), [&](const Tensor<B>& dy) { seen.push_back(dy.template host<double>(b)); });
   CHECK(y.needs_grad());
   CHECK(y.value().template host<double>(b) == std::vector<double>{1, 2, 3, 4});
   const auto loss = squared_error(scale(y, 2), target);  // gradient 2 * 2 (2 x - t)
@@ -86,7 +89,8 @@ TEST_CASE("a tap that does not record listens to nothing", "[autograd][tap]") {
   CHECK(in.parameter("x", 4, 3).grad.empty());
 }
 
-TEST_CASE("a tap takes memory over when it is the only reader, and keeps nothing", "[autograd][tap][memory]") {
+TEST_CASE("a tap takes memory over when it is the only reader, and keeps nothing",
+          "[autograd][tap][memory]") {
   using B = test::Reference;
   B b;
   test::Inputs<B> in(b, 1, 10);

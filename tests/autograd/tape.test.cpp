@@ -14,13 +14,15 @@ using test::Inputs;
 
 namespace {
 constexpr index_t d = 6;
-std::size_t bytes(index_t rows, index_t cols) { return static_cast<std::size_t>(rows * cols) * sizeof(double); }
+std::size_t bytes(index_t rows, index_t cols) {
+  return static_cast<std::size_t>(rows * cols) * sizeof(double);
+}
 /// What the gradient of x is, x [n, d] a parameter, when the loss is loss(x).
-template <class Loss>
-double error_of_gradient(B& b, Inputs<B>& in, Loss loss) {
+template <class Loss> double error_of_gradient(B& b, Inputs<B>& in, Loss loss) {
   auto& x = in.parameter("x", in.rows(), d);
   Parameter<B>* const parameters[] = {&x};
-  return gradient_error(b, std::span<Parameter<B>* const>(parameters), [&](Tape<B>& t) { return loss(t.leaf(x)); });
+  return gradient_error(b, std::span<Parameter<B>* const>(parameters),
+                        [&](Tape<B>& t) { return loss(t.leaf(x)); });
 }
 }  // namespace
 
@@ -36,13 +38,17 @@ TEST_CASE("a frozen branch records nothing and saves nothing", "[autograd][tape]
     auto r = embedding(tape, in.constant("table", 7, d), in.ids("ids", n, 7));
     auto h = layer_norm<double>(r, row("gain"), row("bias"), 1e-5);
     h = add_bias(linear(h, in.frozen("w", d, d)), row("bias"));
-    h = rotary(attention(h, h, h, in.where, AttentionShape{1, 1, d, true, 1.0}), in.where, in.constant("frequency", 1, d / 2));
-    h = add_product(std::move(h), tape.constant(in.constant("u", n, 2)), tape.constant(in.constant("v", d, 2)), 1.0);
+    h = rotary(attention(h, h, h, in.where, AttentionShape{1, 1, d, true, 1.0}), in.where,
+               in.constant("frequency", 1, d / 2));
+    h = add_product(std::move(h), tape.constant(in.constant("u", n, 2)),
+                    tape.constant(in.constant("v", d, 2)), 1.0);
     h = scale_columns(dropout(silu_gate(gelu(h), tanh(h)), 0.5, Stream(1, "dropout", "")), row("gain"));
     r = add(std::move(r), multiply(scale(h, 2), gelu_tanh(rms_norm<double>(h, row("gain"), 1e-5))));
     const auto targets = Targets<B>(b, std::vector<std::int32_t>(static_cast<std::size_t>(n), 1));
-    const auto loss = add(cross_entropy(matmul_nt<double>(r, tape.constant(in.constant("m", d, d))), in.frozen("head", 4, d), targets),
-                          squared_error(pool(r, in.where, Pooling::mean), in.constant("t", in.where.sequences(), d)));
+    const auto loss =
+        add(cross_entropy(matmul_nt<double>(r, tape.constant(in.constant("m", d, d))),
+                          in.frozen("head", 4, d), targets),
+            squared_error(pool(r, in.where, Pooling::mean), in.constant("t", in.where.sequences(), d)));
     CHECK(!loss.needs_grad());
     CHECK(tape.size() == 0);
     tape.backward(loss);  // nothing to do, and no harm
@@ -68,7 +74,8 @@ TEST_CASE("constants receive no gradient, and what is made of them alone has non
   Inputs<B> in(b, 1, 10);
   const index_t n = in.rows();
   Tape<B> tape(b);
-  const auto borrowed = tape.constant(in.constant("c", n, d)), own = tape.constant(in.tensor<double>("c", n, d));
+  const auto borrowed = tape.constant(in.constant("c", n, d)),
+             own = tape.constant(in.tensor<double>("c", n, d));
   const auto x = in.leaf(tape, "x", n, d);
   CHECK(!borrowed.needs_grad());
   CHECK(!own.needs_grad());
@@ -107,13 +114,16 @@ TEST_CASE("a tape that does not record records nothing and keeps nothing", "[aut
     CHECK(!x.needs_grad());
     const auto y = gelu(linear(x, in.parameter("w", d, d)));
     const auto z = attention(y, y, y, in.where, AttentionShape{1, 1, d, true, 1.0});
-    const auto r = add(embedding(tape, in.parameter("table", 7, d), in.ids("ids", n, 7)), tap(z, [](const Tensor<B>&) { FAIL("no backward pass"); }));
+    const auto r = add(embedding(tape, in.parameter("table", 7, d), in.ids("ids", n, 7)),
+                       tap(z, [](const Tensor<B>&) { FAIL("no backward pass"); }));
     const auto targets = Targets<B>(b, std::vector<std::int32_t>(static_cast<std::size_t>(n), 1));
     const auto loss = cross_entropy(r, in.parameter("head", 4, d), targets);
     CHECK(!loss.needs_grad());
     CHECK(tape.size() == 0);
     tape.backward(loss);
-    CHECK(tape.account().live == 3 * bytes(n, d) + sizeof(double));  // y, z, r and the loss; the linear, the embedding and the tap are gone
+    CHECK(tape.account().live ==
+          3 * bytes(n, d) +
+              sizeof(double));  // y, z, r and the loss; the linear, the embedding and the tap are gone
   }
   CHECK(tape.account().live == 0);
   for (const char* name : {"w", "head"}) CHECK(in.parameter(name, name[0] == 'w' ? d : 4, d).grad.empty());
@@ -194,10 +204,10 @@ TEST_CASE("x + x has twice the gradient", "[autograd][tape]") {
   const auto& target = in.constant("t", n, d);
   CHECK(error_of_gradient(b, in, [&](const auto& x) { return squared_error(add(x, x), target); }) < 1e-9);
   CHECK(error_of_gradient(b, in, [&](const auto& x) {
-    const auto y = scale(x, 0.5);
-    auto z = add(y, y);
-    return squared_error(add(z, z), target);
-  }) < 1e-9);
+          const auto y = scale(x, 0.5);
+          auto z = add(y, y);
+          return squared_error(add(z, z), target);
+        }) < 1e-9);
 }
 
 TEST_CASE("a gradient that two values share is copied when one of them gets more", "[autograd][tape]") {
@@ -210,10 +220,12 @@ TEST_CASE("a gradient that two values share is copied when one of them gets more
   const auto x = in.leaf(tape, "x", n, d);
   const auto y = tap(scale(x, 2), [&](const Tensor<B>& g) { at_y = g.host(b); });
   const auto z = tap(scale(x, 3), [&](const Tensor<B>& g) { at_z = g.host(b); });
-  const auto more = squared_error(z, t2);                // recorded before: z's gradient is shared with y's when this adds to it
+  const auto more =
+      squared_error(z, t2);  // recorded before: z's gradient is shared with y's when this adds to it
   const auto loss = add(squared_error(add(y, z), t1), more);
   tape.backward(loss);
-  const auto v = in.matrix("x", n, d).numbers, h1 = in.matrix("t1", n, d).numbers, h2 = in.matrix("t2", n, d).numbers;
+  const auto v = in.matrix("x", n, d).numbers, h1 = in.matrix("t1", n, d).numbers,
+             h2 = in.matrix("t2", n, d).numbers;
   std::vector<double> want_y, want_z;
   for (std::size_t i = 0; i < v.size(); ++i) {
     want_y.push_back(2 * (5 * v[i] - h1[i]));
@@ -230,32 +242,37 @@ TEST_CASE("two readers, one of which reuses memory", "[autograd][tape][reuse]") 
   const auto &target = in.constant("t", n, d), &bias = in.constant("bias", 1, d);
   // gelu's pullback reads y: the sum may not write there, though it is handed y's last name.
   CHECK(error_of_gradient(b, in, [&](const auto& x) {
-    auto y = scale(x, 0.7);
-    const auto z = gelu(y);
-    return squared_error(add(add_bias(std::move(y), x.tape().constant(bias)), z), target);
-  }) < 1e-8);
+          auto y = scale(x, 0.7);
+          const auto z = gelu(y);
+          return squared_error(add(add_bias(std::move(y), x.tape().constant(bias)), z), target);
+        }) < 1e-8);
   CHECK(error_of_gradient(b, in, [&](const auto& x) {
-    auto y = scale(x, 0.7);
-    const auto z = multiply(y, x);
-    return squared_error(multiply(add(std::move(y), x), z), target);
-  }) < 1e-8);
+          auto y = scale(x, 0.7);
+          const auto z = multiply(y, x);
+          return squared_error(multiply(add(std::move(y), x), z), target);
+        }) < 1e-8);
   // Nobody but the sum reads y: it does write there.
   CHECK(error_of_gradient(b, in, [&](const auto& x) {
-    auto y = scale(x, 0.7);
-    const auto z = scale(y, 3);
-    return squared_error(multiply(add(std::move(y), x), z), target);
-  }) < 1e-8);
+          auto y = scale(x, 0.7);
+          const auto z = scale(y, 3);
+          return squared_error(multiply(add(std::move(y), x), z), target);
+        }) < 1e-8);
 }
 
-TEST_CASE("random compositions of sums, products and taps, moved and shared at random, have the right gradient", "[autograd][tape][reuse]") {
+TEST_CASE(
+    "random compositions of sums, products and taps, moved and shared at random, have the right gradient",
+    "[autograd][tape][reuse]") {
   B b;
   for (Seed seed = 1; seed <= 40; ++seed) {
     Inputs<B> in(b, seed, 4);
     const index_t n = in.rows();
     const auto compose = [&](Tape<B>& tape) {
       std::uint64_t drawn = 0;
-      const auto draw = [&](std::size_t below) { return static_cast<std::size_t>(Stream(seed, "graph", "").below(below, drawn++)); };
-      std::vector<Var<B>> values = {in.leaf(tape, "x", n, d), in.leaf(tape, "y", n, d), tape.constant(in.constant("c", n, d))};
+      const auto draw = [&](std::size_t below) {
+        return static_cast<std::size_t>(Stream(seed, "graph", "").below(below, drawn++));
+      };
+      std::vector<Var<B>> values = {in.leaf(tape, "x", n, d), in.leaf(tape, "y", n, d),
+                                    tape.constant(in.constant("c", n, d))};
       // A value by a copy of its handle, or taken away so that the next operation may be the last to see it.
       const auto take = [&] {
         const std::size_t i = draw(values.size());
@@ -267,19 +284,39 @@ TEST_CASE("random compositions of sums, products and taps, moved and shared at r
       for (int step = 0; step < 12; ++step) {
         auto x = take();
         switch (draw(9)) {
-          case 0: values.push_back(add(std::move(x), take())); break;
-          case 1: values.push_back(multiply(x, scale(take(), 0.3))); break;
-          case 2: values.push_back(scale(x, -0.8)); break;
-          case 3: values.push_back(add_bias(std::move(x), in.leaf(tape, "bias", 1, d))); break;
-          case 4: values.push_back(add_bias(std::move(x), tape.constant(in.constant("fixed bias", 1, d)))); break;
-          case 5: values.push_back(add_product(std::move(x), in.leaf(tape, "u", n, 2), in.leaf(tape, "w", d, 2), 0.5)); break;
-          case 6: values.push_back(tap(std::move(x), [](const Tensor<B>&) {})); break;
-          case 7: values.push_back(tanh(x)); break;
-          default: values.push_back(scale_columns(x, in.leaf(tape, "bias", 1, d))); break;
+          case 0:
+            values.push_back(add(std::move(x), take()));
+            break;
+          case 1:
+            values.push_back(multiply(x, scale(take(), 0.3)));
+            break;
+          case 2:
+            values.push_back(scale(x, -0.8));
+            break;
+          case 3:
+            values.push_back(add_bias(std::move(x), in.leaf(tape, "bias", 1, d)));
+            break;
+          case 4:
+            values.push_back(add_bias(std::move(x), tape.constant(in.constant("fixed bias", 1, d))));
+            break;
+          case 5:
+            values.push_back(
+                add_product(std::move(x), in.leaf(tape, "u", n, 2), in.leaf(tape, "w", d, 2), 0.5));
+            break;
+          case 6:
+            values.push_back(tap(std::move(x), [](const Tensor<B>&) {}));
+            break;
+          case 7:
+            values.push_back(tanh(x));
+            break;
+          default:
+            values.push_back(scale_columns(x, in.leaf(tape, "bias", 1, d)));
+            break;
         }
       }
       MasterVar<B> loss = squared_error(values[0], in.constant("target", n, d));
-      for (std::size_t i = 1; i < values.size(); ++i) loss = add(std::move(loss), squared_error(values[i], in.constant("target", n, d)));
+      for (std::size_t i = 1; i < values.size(); ++i)
+        loss = add(std::move(loss), squared_error(values[i], in.constant("target", n, d)));
       return loss;
     };
     for (const char* name : {"x", "y"}) in.parameter(name, n, d);
@@ -302,7 +339,8 @@ TEST_CASE("leaves accumulate over backward passes, and a seed scales", "[autogra
   auto& x = in.parameter("x", n, d);
   const auto pass = [&](double seed) {
     Tape<B> tape(b);
-    tape.backward(squared_error(gelu(linear(tape.leaf(x), in.parameter("w", d, d))), in.constant("t", n, d)), seed);
+    tape.backward(squared_error(gelu(linear(tape.leaf(x), in.parameter("w", d, d))), in.constant("t", n, d)),
+                  seed);
   };
   pass(1);
   const auto once = x.grad.host(b), once_w = in.parameter("w", d, d).grad.host(b);
@@ -322,8 +360,8 @@ TEST_CASE("two leaves of one parameter share its gradient", "[autograd][tape]") 
   auto& x = in.parameter("x", n, d);
   Parameter<B>* const parameters[] = {&x};
   CHECK(gradient_error(b, std::span<Parameter<B>* const>(parameters), [&](Tape<B>& t) {
-    return squared_error(multiply(t.leaf(x), scale(t.leaf(x), 2)), in.constant("t", n, d));
-  }) < 1e-8);
+          return squared_error(multiply(t.leaf(x), scale(t.leaf(x), 2)), in.constant("t", n, d));
+        }) < 1e-8);
 }
 
 TEST_CASE("a parameter may be the loss itself", "[autograd][tape]") {
@@ -374,7 +412,9 @@ TEST_CASE("an operation of one's own: record, into, keep", "[autograd][tape]") {
       x.add_gradient(fn::Multiply{}, *dy, x.value());
     });
   };
-  CHECK(error_of_gradient(b, in, [&](const auto& x) { return squared_error(add(square(scale(x, 0.5)), square(x)), in.constant("t", n, d)); }) < 1e-8);
+  CHECK(error_of_gradient(b, in, [&](const auto& x) {
+          return squared_error(add(square(scale(x, 0.5)), square(x)), in.constant("t", n, d));
+        }) < 1e-8);
   dropped = 0;
   Tape<B> tape(b);
   const auto still = square(tape.constant(in.constant("c", n, d)));
@@ -412,5 +452,6 @@ TEST_CASE("only a loss of one number has a backward pass", "[autograd][errors]")
   Inputs<B> in(b, 1, 10);
   Tape<B> tape(b);
   const auto x = in.leaf(tape, "x", 2, d);
-  CHECK(test::error_of<ShapeError>([&] { tape.backward(x); }) == "backward: the loss is [2, 6], expected [1, 1]");
+  CHECK(test::error_of<ShapeError>([&] { tape.backward(x); }) ==
+        "backward: the loss is [2, 6], expected [1, 1]");
 }

@@ -18,8 +18,15 @@
     lorica::gpu::ThrustBackend<double>,                                        \
         (lorica::gpu::ThrustBackend<float, lorica::gpu::CublasGemm>),          \
         (lorica::gpu::ThrustBackend<float, lorica::gpu::LoopGemm, double>)
+#elif defined(LORICA_TEST_THRUST_ONLY)
+#  include <lorica/cpu/eigen_backend.hpp>  // the reference that Thrust is compared with
+#  include "support/eigen_products.hpp"
+#  define LORICA_DOUBLE_BACKENDS lorica::gpu::ThrustBackend<double>
+#  define LORICA_BACKENDS \
+    lorica::gpu::ThrustBackend<double>, (lorica::gpu::ThrustBackend<float, lorica::gpu::LoopGemm, double>)
 #else
 #  include <lorica/cpu/eigen_backend.hpp>
+#  include "support/eigen_products.hpp"
 #  define LORICA_EIGEN_BACKENDS                                          \
     lorica::cpu::EigenBackend<double>, lorica::cpu::EigenBackend<float>, \
         (lorica::cpu::EigenBackend<float, lorica::cpu::EigenGemm, double>)

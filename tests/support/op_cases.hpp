@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /// @file tests/support/op_cases.hpp
-/// One harness for every operation. A case says what it computes, and says it again in plain loops over doubles; the
-/// harness compares the two, checks gradients by finite differences, and compares backends, over random ragged shapes.
+/// One harness for every operation. A case says what it computes, and says it again in plain loops over
+/// doubles; the harness compares the two, checks gradients by finite differences, and compares backends, over
+/// random ragged shapes.
 ///   test::Case<B>{"gelu", [](auto& tape, auto& in) { return gelu(in.activation(tape, "x", ...)); },
 ///                 [](const test::Numbers& in) { return ...; }}
 #pragma once
@@ -39,8 +40,7 @@ struct Matrix {
   double operator()(index_t i, index_t j) const { return numbers[static_cast<std::size_t>(i * cols + j)]; }
 };
 /// f(i, j) everywhere.
-template <class F>
-Matrix matrix_of(index_t rows, index_t cols, F f) {
+template <class F> Matrix matrix_of(index_t rows, index_t cols, F f) {
   Matrix y(rows, cols);
   for (index_t i = 0; i < rows; ++i)
     for (index_t j = 0; j < cols; ++j) y(i, j) = f(i, j);
@@ -55,16 +55,17 @@ inline Matrix product_nt(const Matrix& x, const Matrix& w) {
   });
 }
 
-/// Everything random about a case: a function of the seed and of names, so that all backends and the plain loops see
-/// the same. Numbers are floats, which every backend holds exactly. `most` bounds the length of a sequence and,
-/// loosely, every other size.
+/// Everything random about a case: a function of the seed and of names, so that all backends and the plain
+/// loops see the same. Numbers are floats, which every backend holds exactly. `most` bounds the length of a
+/// sequence and, loosely, every other size.
 class Numbers {
  public:
   Numbers(Seed seed, index_t most) : seed_(seed), most_(most) {
     // A sequence of several rows, one of one row, and more of either kind.
     const index_t sequences = 2 + size("sequences", 0, 2);
     for (index_t s = 0; s < sequences; ++s)
-      offsets_.push_back(offsets_.back() + (s == 1 ? 1 : size("length " + std::to_string(s), s == 0 ? 2 : 1, most)));
+      offsets_.push_back(offsets_.back() +
+                         (s == 1 ? 1 : size("length " + std::to_string(s), s == 0 ? 2 : 1, most)));
   }
 
   [[nodiscard]] index_t size(const std::string& name, index_t least, index_t largest) const {
@@ -83,11 +84,13 @@ class Numbers {
     return m;
   }
   /// n integers in first .. below - 1.
-  [[nodiscard]] std::vector<std::int32_t> integers(const std::string& name, index_t n, index_t below, index_t first = 0) const {
+  [[nodiscard]] std::vector<std::int32_t> integers(const std::string& name, index_t n, index_t below,
+                                                   index_t first = 0) const {
     std::vector<std::int32_t> out(static_cast<std::size_t>(n));
     const Stream s(seed_, "integers", name);
     for (std::size_t i = 0; i < out.size(); ++i)
-      out[i] = static_cast<std::int32_t>(first + static_cast<index_t>(s.below(static_cast<std::uint64_t>(below - first), i)));
+      out[i] = static_cast<std::int32_t>(
+          first + static_cast<index_t>(s.below(static_cast<std::uint64_t>(below - first), i)));
     return out;
   }
 
@@ -98,14 +101,15 @@ class Numbers {
 };
 
 /// Numbers as operands on a tape. What is asked for first is made; it outlives the tape.
-template <Backend B>
-class Inputs : public Numbers {
+template <Backend B> class Inputs : public Numbers {
  public:
   using T = typename B::scalar;
   using M = typename B::master;
 
-  /// `shared`: every activation has a second reader, so that operations meet a gradient that is there already.
-  Inputs(B& b, Seed seed, index_t most, bool shared = false) : Numbers(seed, most), backend(b), where(b, offsets()), shared_(shared) {}
+  /// `shared`: every activation has a second reader, so that operations meet a gradient that is there
+  /// already.
+  Inputs(B& b, Seed seed, index_t most, bool shared = false)
+      : Numbers(seed, most), backend(b), where(b, offsets()), shared_(shared) {}
 
   B& backend;
   const Ragged<B> where;
@@ -116,7 +120,9 @@ class Inputs : public Numbers {
       found = parameters_.emplace(name, Parameter<B>{name, tensor<M>(name, rows, cols), {}}).first;
     return found->second;
   }
-  MasterVar<B> leaf(Tape<B>& t, const std::string& name, index_t rows, index_t cols) { return t.leaf(parameter(name, rows, cols)); }
+  MasterVar<B> leaf(Tape<B>& t, const std::string& name, index_t rows, index_t cols) {
+    return t.leaf(parameter(name, rows, cols));
+  }
   /// A trainable input of type T: the gradient is taken in the master type behind the cast.
   Var<B> activation(Tape<B>& t, const std::string& name, index_t rows, index_t cols) {
     auto x = cast<T>(leaf(t, name, rows, cols));
@@ -130,7 +136,8 @@ class Inputs : public Numbers {
   }
   Frozen<B>& frozen(const std::string& name, index_t rows, index_t cols) {
     auto found = frozen_.find(name);
-    if (found == frozen_.end()) found = frozen_.emplace(name, Frozen<B>(backend, tensor<T>(name, rows, cols))).first;
+    if (found == frozen_.end())
+      found = frozen_.emplace(name, Frozen<B>(backend, tensor<T>(name, rows, cols))).first;
     return found->second;
   }
   RowIds<B>& ids(const std::string& name, index_t n, index_t below) {
@@ -142,19 +149,18 @@ class Inputs : public Numbers {
     if (targets_.rows == 0) targets_ = Targets<B>(backend, by_row);
     return targets_;
   }
-  template <class U>
-  Tensor<B, U> tensor(const std::string& name, index_t rows, index_t cols) const {
+  template <class U> Tensor<B, U> tensor(const std::string& name, index_t rows, index_t cols) const {
     return Tensor<B, U>(backend, rows, cols, matrix(name, rows, cols).numbers);
   }
 
   /// |y - random|^2 over the result of a case, and over the activations that are shared.
-  template <class Result>
-  MasterVar<B> loss(Tape<B>& t, const Result& result) {
+  template <class Result> MasterVar<B> loss(Tape<B>& t, const Result& result) {
     activations_.clear();
     const MasterVar<B> y = result(t, *this);
     MasterVar<B> total = squared_error(y, constant("the result's target", y.rows(), y.cols()));
     for (const auto& [name, x] : activations_)
-      total = add(std::move(total), squared_error(cast<M>(x), constant(name + "'s target", x.rows(), x.cols())));
+      total =
+          add(std::move(total), squared_error(cast<M>(x), constant(name + "'s target", x.rows(), x.cols())));
     activations_.clear();
     return total;
   }
@@ -174,9 +180,9 @@ class Inputs : public Numbers {
   std::vector<std::pair<std::string, Var<B>>> activations_;
 };
 
-/// An operation at work, and the same in plain loops. `slack` multiplies the tolerance where conditioning demands it.
-template <Backend B>
-struct Case {
+/// An operation at work, and the same in plain loops. `slack` multiplies the tolerance where conditioning
+/// demands it.
+template <Backend B> struct Case {
   const char* name;
   std::function<MasterVar<B>(Tape<B>&, Inputs<B>&)> result;
   std::function<Matrix(const Numbers&)> expected;
@@ -184,7 +190,10 @@ struct Case {
 
   template <class Result>
   Case(const char* n, Result r, std::function<Matrix(const Numbers&)> e, double s = 1)
-      : name(n), result([r](Tape<B>& t, Inputs<B>& in) { return cast<typename B::master>(r(t, in)); }), expected(std::move(e)), slack(s) {}
+      : name(n),
+        result([r](Tape<B>& t, Inputs<B>& in) { return cast<typename B::master>(r(t, in)); }),
+        expected(std::move(e)),
+        slack(s) {}
 };
 template <Backend B> using Cases = std::vector<Case<B>>;
 
@@ -199,14 +208,14 @@ std::map<std::string, std::vector<double>> gradients(const Case<B>& c, Inputs<B>
     out["the loss"] = loss.value().template host<double>(in.backend);
     tape.backward(loss);
   }
-  for (const auto* p : in.parameters()) out["the gradient of " + p->name] = p->grad.template host<double>(in.backend);
+  for (const auto* p : in.parameters())
+    out["the gradient of " + p->name] = p->grad.template host<double>(in.backend);
   return out;
 }
 }  // namespace detail
 
 /// Results are those of the plain loops, for sizes from a few to a few hundred.
-template <Backend B>
-void check_values(const Cases<B>& cases) {
+template <Backend B> void check_values(const Cases<B>& cases) {
   for (const auto& c : cases)
     for (Seed seed = 1; seed <= 6; ++seed) {
       B b;
@@ -222,8 +231,7 @@ void check_values(const Cases<B>& cases) {
 }
 
 /// Gradients are those of central differences. For backends in double.
-template <Backend B>
-void check_gradients(const Cases<B>& cases) {
+template <Backend B> void check_gradients(const Cases<B>& cases) {
   for (const auto& c : cases)
     for (const bool shared : {false, true})
       for (Seed seed = 11; seed <= 14; ++seed) {
@@ -242,8 +250,7 @@ void check_gradients(const Cases<B>& cases) {
 }
 
 /// Loss and gradients are the reference's, and a second backward pass adds the same gradients again.
-template <Backend B>
-void check_against_reference(const Cases<B>& cases, const Cases<Reference>& references) {
+template <Backend B> void check_against_reference(const Cases<B>& cases, const Cases<Reference>& references) {
   REQUIRE(cases.size() == references.size());
   for (std::size_t i = 0; i < cases.size(); ++i)
     for (Seed seed = 21; seed <= 24; ++seed) {
@@ -268,20 +275,17 @@ void check_against_reference(const Cases<B>& cases, const Cases<Reference>& refe
 }
 
 /// `v` in memory that the tape owns and counts.
-template <Backend B, class T>
-Var<B, T> owned(const Var<B, T>& v) { return scale(v, 1.0); }
+template <Backend B, class T> Var<B, T> owned(const Var<B, T>& v) { return scale(v, 1.0); }
 
 /// Bytes that op(tape) leaves alive on a tape once nobody holds its result: what its pullbacks kept.
-template <Backend B, class Op>
-std::size_t kept_by(B& b, Op op) {
+template <Backend B, class Op> std::size_t kept_by(B& b, Op op) {
   Tape<B> tape(b);
   (void)op(tape);
   return tape.account().live;
 }
 
 /// What f() says when it throws an E.
-template <class E, class F>
-std::string error_of(F f) {
+template <class E, class F> std::string error_of(F f) {
   try {
     f();
   } catch (const E& e) {

@@ -10,6 +10,7 @@
 
 #if defined(__GNUC__) && !defined(__clang__)  // g++ 12 mistrusts the "undefined" registers of its own AVX-512 header
 #  pragma GCC diagnostic push
+#  pragma GCC diagnostic ignored "-Wuninitialized"
 #  pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #endif
 #include <Eigen/Core>
@@ -78,25 +79,9 @@ struct EigenGemm {
     gemm(Trans::no, t, S(1), x, w.w, beta, y);
   }
 
-  /// One piece, in the calling thread.
+  /// One piece, in the calling thread. Defined below, and not inline: a program may compile it once (extern template).
   template <class S, class TA, class TB, class TC>
-  static void product(Trans ta, Trans tb, S alpha, MatrixRef<const TA> a, MatrixRef<const TB> b, S beta, MatrixRef<TC> c) {
-    auto out = map_of(c);
-    const auto write = [&](const auto& x, const auto& y) {
-      if (beta == S(0)) {
-        accumulate<true>(out, alpha, x, y);
-      } else {
-        if (beta != S(1)) out *= static_cast<TC>(beta);
-        accumulate<false>(out, alpha, x, y);
-      }
-    };
-    const auto x = map_of(a);
-    const auto y = map_of(b);
-    if (ta == Trans::no && tb == Trans::no) write(x, y);
-    else if (ta == Trans::no) write(x, y.transpose());
-    else if (tb == Trans::no) write(x.transpose(), y);
-    else write(x.transpose(), y.transpose());
-  }
+  static void product(Trans ta, Trans tb, S alpha, MatrixRef<const TA> a, MatrixRef<const TB> b, S beta, MatrixRef<TC> c);
 
  private:
   /// f(first, count) over 0 .. n in `pieces` parts whose boundaries are multiples of `unit`. None is shorter than that:
@@ -129,5 +114,24 @@ struct EigenGemm {
     }
   }
 };
+
+template <class S, class TA, class TB, class TC>
+void EigenGemm::product(Trans ta, Trans tb, S alpha, MatrixRef<const TA> a, MatrixRef<const TB> b, S beta, MatrixRef<TC> c) {
+  auto out = map_of(c);
+  const auto write = [&](const auto& x, const auto& y) {
+    if (beta == S(0)) {
+      accumulate<true>(out, alpha, x, y);
+    } else {
+      if (beta != S(1)) out *= static_cast<TC>(beta);
+      accumulate<false>(out, alpha, x, y);
+    }
+  };
+  const auto x = map_of(a);
+  const auto y = map_of(b);
+  if (ta == Trans::no && tb == Trans::no) write(x, y);
+  else if (ta == Trans::no) write(x, y.transpose());
+  else if (tb == Trans::no) write(x.transpose(), y);
+  else write(x.transpose(), y.transpose());
+}
 
 }  // namespace lorica::cpu

@@ -34,6 +34,21 @@ struct SiteInfo {
   friend std::ostream& operator<<(std::ostream& os, const SiteInfo& s) { return os << s.path; }
 };
 
+namespace fn {
+/// norm_i <- |w_i|_2. Public: nvcc refuses kernels over private types.
+template <class M>
+struct RowNorm {
+  MatrixRef<const M> w;
+  M* norm;
+  LORICA_HD void operator()(index_t i) const {
+    M s = 0;
+    for (index_t j = 0; j < w.cols; ++j) s += w.row(i)[j] * w.row(i)[j];
+    using std::sqrt;
+    norm[i] = sqrt(s);
+  }
+};
+}  // namespace fn
+
 /// What a policy may know of the weight W [m, k] at a site, frozen or not: its shape, its products in both directions,
 /// its row norms, and a copy.
 template <Backend B>
@@ -67,21 +82,11 @@ class WeightView {
   [[nodiscard]] MasterTensor<B> row_norms(B& b) const {
     const MasterTensor<B> w = dense(b);
     MasterTensor<B> out(b, 1, rows());
-    b.for_rows(rows(), RowNorm{w.ref(), out.data()});
+    b.for_rows(rows(), fn::RowNorm<M>{w.ref(), out.data()});
     return out;
   }
 
  private:
-  struct RowNorm {
-    MatrixRef<const M> w;
-    M* norm;
-    LORICA_HD void operator()(index_t i) const {
-      M s = 0;
-      for (index_t j = 0; j < w.cols; ++j) s += w.row(i)[j] * w.row(i)[j];
-      using std::sqrt;
-      norm[i] = sqrt(s);
-    }
-  };
   const Frozen<B>* frozen_ = nullptr;
   const Parameter<B>* parameter_ = nullptr;
 };

@@ -45,13 +45,13 @@ class AdamW::state {
  public:
   using M = typename B::master;
 
-  /// One step of p, whose gradient is in place, at learning rate `lr`. `step` counts from 1.
-  void update(B& b, const AdamW& c, Parameter<B>& p, double lr, index_t step) {
+  /// One step of p, whose gradient is in place, at learning rate `rate`. `step` counts from 1.
+  void update(B& b, const AdamW& c, Parameter<B>& p, double rate, index_t step) {
     auto& m = moments(b, p);
     const double correct1 = 1 - std::pow(c.beta1, double(step)), correct2 = 1 - std::pow(c.beta2, double(step));
     b.for_each_index(p.value.size(),
                      detail::AdamWStep<M>{p.value.data(), p.grad.cref().data, m.mean.data(), m.square.data(), M(1 - c.beta1), M(c.beta2),
-                                          M(1 - c.beta2), M(1 - lr * c.weight_decay), M(lr / correct1), M(std::sqrt(correct2)), M(c.eps)});
+                                          M(1 - c.beta2), M(1 - rate * c.weight_decay), M(rate / correct1), M(std::sqrt(correct2)), M(c.eps)});
   }
   /// The moments of p join the tree of state; call for every parameter.
   void visit_state(StateVisitor<B>& v, B& b, const Parameter<B>& p) {

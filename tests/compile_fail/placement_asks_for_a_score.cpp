@@ -1,0 +1,6 @@
+// expect: lorica: Method<Adapter, ScoreFunction, PlacementPolicy>: the placement asks for a score that is not given
+#include <lorica/adapt/method.hpp>
+
+using namespace lorica::adapt;
+
+const Method<Additive<>, NoScore, Dominant> unfounded{};
