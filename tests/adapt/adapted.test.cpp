@@ -3,6 +3,10 @@
 
 #include "adapt/toy.hpp"
 
+#include <lorica/io/json.hpp>
+
+#include <filesystem>
+
 using namespace lorica;
 using namespace lorica::adapt;
 using test::error_of;
@@ -21,7 +25,79 @@ struct Names final : StateVisitor<R> {
   void number(const std::string& name, double&) override { names.push_back(name); }
   void count(const std::string& name, index_t&) override { names.push_back(name); }
 };
+
+/// Numbers as oracle/adapters.py has them: plus + scale x / 128, x in -100 .. 100 by a hash of name and index.
+std::vector<double> hashed(const std::string& name, index_t n, double scale = 1, double plus = 0) {
+  std::uint32_t h = 2166136261u;
+  for (const char c : name) h = (h ^ static_cast<unsigned char>(c)) * 16777619u;
+  std::vector<double> out;
+  for (index_t i = 0; i < n; ++i) {
+    std::uint32_t x = h + static_cast<std::uint32_t>(i) * 2654435761u;
+    x ^= x >> 15;
+    x *= 2246822519u;
+    x ^= x >> 13;
+    out.push_back(plus + scale * (double(x % 201) - 100) / 128);
+  }
+  return out;
+}
+std::vector<float> oracle_weight(const std::string& name, Shape s) {
+  const bool table = name == "embedding.weight" || name == "positions.weight", gain = name.find("norm") != std::string::npos && name.ends_with(".weight");
+  const auto v = hashed(name, s.rows * s.cols, table ? 1 : s.rows == 1 ? 0.25 : 0.5, gain ? 1 : 0);
+  return {v.begin(), v.end()};
+}
+template <class T = double>
+std::vector<T> list(const io::json::Value& from) {
+  std::vector<T> out;
+  for (const auto& x : from.as_array()) out.push_back(static_cast<T>(x.as_number()));
+  return out;
+}
+/// Logits, loss, penalty and all gradients of one case of the oracle, against ours.
+template <class Block, class M>
+void is_as_in_pytorch(const io::json::Value& oracle, const io::json::Value& want, M method) {
+  R b;
+  const nn::Transformer<R, Block> model(b, test::tiny<Block>(), oracle_weight);
+  nn::Sequences s;
+  for (const auto& one : oracle.at("sequences").as_array()) s.add(list<std::int32_t>(one.at("ids")), list<std::int32_t>(one.at("targets")));
+  method.adapter.scaling.alpha = oracle.at("alpha").as_number();
+  const std::vector<index_t> rank(static_cast<std::size_t>(model.site_count()), oracle.at("rank").as_integer());
+  Adapted<R, M> adapted(b, model, method, Placement{rank}, 0);
+  adapted.for_each_parameter([&](Parameter<R>& p, double) {
+    p.value = MasterTensor<R>(b, p.rows(), p.cols(), hashed(p.name, p.rows() * p.cols(), 0.5));
+  });
+  test::Matrix states(s.rows(), 16);
+  states.numbers = test::states(b, model, adapted, s);
+  CHECK(test::relative_error(test::product_nt(states, test::matrix(b, model.head().dense(b))).numbers, list(want.at("logits"))) < 1e-12);
+  CHECK(test::backward(b, model, adapted, s) == Approx(want.at("loss").as_number()).epsilon(1e-13));
+  Tape<R> tape(b);
+  if (const auto penalty = adapted.penalty(tape)) {
+    CHECK(penalty->value().template host<double>(b)[0] == Approx(want.at("penalty").as_number()).epsilon(1e-13));
+    tape.backward(*penalty);
+  } else {
+    CHECK(want.at("penalty").as_number() == 0);
+  }
+  const auto gradients = test::gradients(b, adapted);
+  std::size_t seen = 0;
+  for (const auto& [name, g] : gradients) {
+    INFO(name);
+    CHECK(test::relative_error(g, list(want.at("gradients").at(name))) < 1e-11);
+    ++seen;
+  }
+  CHECK(seen == want.at("gradients").as_object().size());
+}
 }  // namespace
+
+TEST_CASE("logits, loss and every gradient of adapters on all linears are PyTorch's", "[adapt][adapted][oracle]") {
+  const auto oracle = io::json::read(std::filesystem::path(LORICA_TESTS_DIR) / "oracle/adapters.json");
+  REQUIRE(oracle.at("cases").as_array().size() == 4);
+  for (const auto& want : oracle.at("cases").as_array()) {
+    const std::string family = want.at("family").as_string(), method = want.at("method").as_string();
+    INFO(family << ", " << method);
+    if (method == "svd") is_as_in_pytorch<nn::LlamaBlock>(oracle, want, SvdLora{.adapter = {.shape = {.orthogonality = oracle.at("orthogonality").as_number()}}});
+    else if (family == "llama") is_as_in_pytorch<nn::LlamaBlock>(oracle, want, Lora{});
+    else if (family == "gpt") is_as_in_pytorch<nn::GptBlock>(oracle, want, Lora{});
+    else is_as_in_pytorch<nn::BertBlock>(oracle, want, Lora{});
+  }
+}
 
 TEST_CASE("adapters stand where the placement has a rank", "[adapt][adapted]") {
   R b;
