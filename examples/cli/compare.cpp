@@ -21,7 +21,7 @@ namespace {
 struct Options {
   std::string model, out, corpus_heldout, prompt = "template <typename ";
   std::vector<std::string> text, names = {"lora", "svd", "domlora"};
-  std::vector<double> rates = {1e-3, 4e-3, 1.6e-2};
+  std::vector<double> rates = {2e-3, 8e-3, 3.2e-2};
   double at_most_bits = 0, require_gain = 0;
   index_t samples = 32, heldout = 192, validation = 96, bytes = 200;
   Choice choice;

@@ -298,7 +298,7 @@ TEMPLATE_TEST_CASE("rotary turns: the norm stays, and turning back restores", "[
   }
 }
 
-TEST_CASE("attention keeps q, k, v, its output and one number a row and head; rotary keeps nothing",
+TEST_CASE("attention keeps q, k, v, its output and one number a row and head, rotary keeps nothing",
           "[autograd][memory]") {
   using B = test::Mixed;
   using T = B::scalar;

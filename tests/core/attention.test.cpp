@@ -29,7 +29,8 @@ struct Naive {
     for (std::size_t s = 0; s + 1 < offsets.size(); ++s)
       for (index_t h = 0; h < heads; ++h)
         for (index_t i = offsets[s]; i < offsets[s + 1]; ++i) {
-          const index_t g = h / (heads / groups), first = offsets[s], last = shape.causal ? i + 1 : offsets[s + 1];
+          const index_t g = h / (heads / groups), first = offsets[s],
+                        last = shape.causal ? i + 1 : offsets[s + 1];
           std::vector<double> p, dp;
           double total = 0, mean = 0;
           for (index_t j = first; j < last; ++j) {
@@ -59,8 +60,7 @@ struct Naive {
   }
 };
 
-template <class B>
-void check(B& b, AttentionShape shape, const std::vector<index_t>& lengths) {
+template <class B> void check(B& b, AttentionShape shape, const std::vector<index_t>& lengths) {
   using T = typename B::scalar;
   using M = typename B::master;
   std::vector<index_t> offsets = {0};
@@ -72,12 +72,18 @@ void check(B& b, AttentionShape shape, const std::vector<index_t>& lengths) {
     }
     offsets.push_back(offsets.back() + length);
   }
-  const index_t n = offsets.back(), wide = shape.heads * shape.head_dim, narrow = shape.kv_heads * shape.head_dim;
+  const index_t n = offsets.back(), wide = shape.heads * shape.head_dim,
+                narrow = shape.kv_heads * shape.head_dim;
   shape.scale = 1 / std::sqrt(double(shape.head_dim));
-  Naive want{shape, offsets, test::rounded<T>(test::random_numbers(1, n * wide)), test::rounded<T>(test::random_numbers(2, n * narrow)),
-             test::rounded<T>(test::random_numbers(3, n * narrow)), test::rounded<T>(test::random_numbers(4, n * wide))};
+  Naive want{shape,
+             offsets,
+             test::rounded<T>(test::random_numbers(1, n * wide)),
+             test::rounded<T>(test::random_numbers(2, n * narrow)),
+             test::rounded<T>(test::random_numbers(3, n * narrow)),
+             test::rounded<T>(test::random_numbers(4, n * wide))};
   want.run();
-  const Tensor<B> q(b, n, wide, want.q), k(b, n, narrow, want.k), v(b, n, narrow, want.v), up(b, n, wide, want.up);
+  const Tensor<B> q(b, n, wide, want.q), k(b, n, narrow, want.k), v(b, n, narrow, want.v),
+      up(b, n, wide, want.up);
   Tensor<B> o(b, n, wide), dq(b, n, wide), dk(b, n, narrow), dv(b, n, narrow);
   MasterTensor<B> lse(b, shape.heads, n);
   const Integers<B> first(b, begin), last(b, end);
@@ -96,7 +102,8 @@ void check(B& b, AttentionShape shape, const std::vector<index_t>& lengths) {
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("portable attention and its gradients are the textbook's", "[core][attention]", LORICA_BACKENDS) {
+TEMPLATE_TEST_CASE("portable attention and its gradients are the textbook's", "[core][attention]",
+                   LORICA_BACKENDS) {
   TestType b;
   const std::vector<index_t> ragged = {1, 5, 2, 17, 1, 40};
   for (const bool causal : {true, false}) {

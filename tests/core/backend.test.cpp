@@ -19,21 +19,24 @@ namespace {
 using Numbers = std::vector<double>;
 
 /// A matrix inside a wider one, all on the backend; what lies around it must stay as it was.
-template <class B, class T>
-struct Inside {
+template <class B, class T> struct Inside {
   static constexpr index_t left = 3, right = 2;
   index_t rows, cols;
-  Numbers all;          // [rows, cols + 5], already rounded to T
+  Numbers all;  // [rows, cols + 5], already rounded to T
   Tensor<B, T> there;
 
   Inside(B& b, index_t r, index_t c, Seed seed)
-      : rows(r), cols(c), all(test::rounded<T>(test::random_numbers(seed, r * (c + left + right)))),
+      : rows(r),
+        cols(c),
+        all(test::rounded<T>(test::random_numbers(seed, r * (c + left + right)))),
         there(b, r, c + left + right, all) {}
   MatrixRef<T> ref() { return there.ref().columns(left, cols); }
   MatrixRef<const T> cref() { return ref(); }
   double operator()(index_t i, index_t j) const { return all[index(i, j)]; }
   double at(Trans t, index_t i, index_t j) const { return t == Trans::no ? (*this)(i, j) : (*this)(j, i); }
-  std::size_t index(index_t i, index_t j) const { return static_cast<std::size_t>(i * (cols + left + right) + left + j); }
+  std::size_t index(index_t i, index_t j) const {
+    return static_cast<std::size_t>(i * (cols + left + right) + left + j);
+  }
 };
 
 /// C <- alpha op(A) op(B) + beta C with A of TA, B of TB, C of TC.
@@ -55,23 +58,28 @@ void check_gemm(B& b, index_t m, index_t n, index_t k, Trans ta, Trans tb, doubl
   c.there = Tensor<B, TC>(b, m, n + 5, c.all);
   b.gemm(ta, tb, static_cast<M>(alpha), a.cref(), x.cref(), static_cast<M>(beta), c.ref());
   const auto got = c.there.template host<double>(b);
-  REQUIRE(test::relative_error(got, want) < std::max({test::tolerance_of<TA>(), test::tolerance_of<TB>(), test::tolerance_of<TC>()}));
+  REQUIRE(test::relative_error(got, want) <
+          std::max({test::tolerance_of<TA>(), test::tolerance_of<TB>(), test::tolerance_of<TC>()}));
   for (index_t i = 0; i < m; ++i)
     for (const index_t j : {-3, -2, -1, 0, 1})  // before the row's first and after its last
       REQUIRE(got[c.index(i, j < 0 ? j : n + j)] == want[c.index(i, j < 0 ? j : n + j)]);
 }
 
-struct Fused { template <class V> LORICA_HD V operator()(V x, V y, V z) const { return x * y - z; } };
+struct Fused {
+  template <class V> LORICA_HD V operator()(V x, V y, V z) const { return x * y - z; }
+};
 /// Mixed types: each argument comes in the type it is computed in.
 struct Widened {
   LORICA_HD double operator()(double old, float x) const { return old + double(x) * double(x); }
   LORICA_HD double operator()(double old, double x) const { return old + x * x; }
   LORICA_HD float operator()(float old, float x) const { return old + x * x; }
 };
-struct Count { std::int32_t* times; LORICA_HD void operator()(index_t i) const { times[i] += static_cast<std::int32_t>(i % 7); } };
+struct Count {
+  std::int32_t* times;
+  LORICA_HD void operator()(index_t i) const { times[i] += static_cast<std::int32_t>(i % 7); }
+};
 
-template <class B>
-std::vector<std::int32_t> read(B& b, const std::int32_t* p, index_t n) {
+template <class B> std::vector<std::int32_t> read(B& b, const std::int32_t* p, index_t n) {
   std::vector<std::int32_t> host(static_cast<std::size_t>(n));
   b.download(p, std::span<std::int32_t>(host));
   return host;
@@ -83,8 +91,9 @@ TEMPLATE_TEST_CASE("gemm multiplies any two matrices", "[core][backend]", LORICA
   using T = typename TestType::scalar;
   using M = typename TestType::master;
   TestType b;
-  const index_t shapes[][3] = {{1, 1, 1}, {0, 3, 2}, {3, 0, 2}, {3, 2, 0}, {1, 7, 5}, {7, 1, 5}, {5, 6, 1}, {1, 1, 300},
-                               {2, 3, 4}, {17, 19, 23}, {33, 65, 40}, {9, 150, 90}, {131, 31, 40}};
+  const index_t shapes[][3] = {{1, 1, 1},    {0, 3, 2},    {3, 0, 2},    {3, 2, 0}, {1, 7, 5},
+                               {7, 1, 5},    {5, 6, 1},    {1, 1, 300},  {2, 3, 4}, {17, 19, 23},
+                               {33, 65, 40}, {9, 150, 90}, {131, 31, 40}};
   for (const auto& [m, n, k] : shapes)
     for (const Trans ta : {Trans::no, Trans::yes})
       for (const Trans tb : {Trans::no, Trans::yes})
@@ -117,12 +126,14 @@ TEMPLATE_TEST_CASE("gemm refuses shapes that do not fit", "[core][backend]", LOR
   REQUIRE_THROWS_AS(b.gemm(Trans::yes, Trans::no, 1, a.ref(), y.ref(), 0, c.ref()), ShapeError);
 }
 
-TEMPLATE_TEST_CASE("a packed weight multiplies from both sides, in place or onto what is there", "[core][backend]", LORICA_BACKENDS) {
+TEMPLATE_TEST_CASE("a packed weight multiplies from both sides, in place or onto what is there",
+                   "[core][backend]", LORICA_BACKENDS) {
   using B = TestType;
   using T = typename B::scalar;
   using M = typename B::master;
   B b;
-  for (const auto& [n, m, k] : {std::array<index_t, 3>{1, 1, 1}, {5, 3, 7}, {1, 40, 33}, {0, 4, 5}, {130, 20, 50}}) {
+  for (const auto& [n, m, k] :
+       {std::array<index_t, 3>{1, 1, 1}, {5, 3, 7}, {1, 40, 33}, {0, 4, 5}, {130, 20, 50}}) {
     CAPTURE(n, m, k);
     Inside<B, T> w(b, m, k, 4), x(b, n, k, 5), up(b, n, m, 6);
     const auto packed = b.pack(w.cref(), nullptr);
@@ -161,23 +172,28 @@ TEMPLATE_TEST_CASE("multiply refuses shapes that do not fit", "[core][backend]",
   const Tensor<B> w(b, 3, 4), x(b, 2, 5);
   Tensor<B> y(b, 2, 3);
   const auto packed = b.pack(w.cref(), nullptr);
-  REQUIRE_THROWS_WITH(b.multiply(x.cref(), packed, Trans::yes, 0, y.ref()), "multiply: X is [2, 5], expected [2, 4]");
+  REQUIRE_THROWS_WITH(b.multiply(x.cref(), packed, Trans::yes, 0, y.ref()),
+                      "multiply: X is [2, 5], expected [2, 4]");
   const Tensor<B> fits(b, 2, 4);
-  REQUIRE_THROWS_WITH(b.multiply(y.cref(), packed, Trans::no, 0, y.ref()), "multiply: Y is [2, 3], expected [2, 4]");
+  REQUIRE_THROWS_WITH(b.multiply(y.cref(), packed, Trans::no, 0, y.ref()),
+                      "multiply: Y is [2, 3], expected [2, 4]");
   REQUIRE_NOTHROW(b.multiply(fits.cref(), packed, Trans::yes, 0, y.ref()));
 }
 
-TEMPLATE_TEST_CASE("map takes one to three inputs of scalar, master and both", "[core][backend]", LORICA_BACKENDS) {
+TEMPLATE_TEST_CASE("map takes one to three inputs of scalar, master and both", "[core][backend]",
+                   LORICA_BACKENDS) {
   using B = TestType;
   using T = typename B::scalar;
   using M = typename B::master;
   B b;
   for (const index_t n : {0, 1, 2, 7, 8, 17, 67, 16384, 50001}) {
     CAPTURE(n);
-    const auto x = test::rounded<T>(test::random_numbers(1, n)), y = test::rounded<T>(test::random_numbers(2, n));
+    const auto x = test::rounded<T>(test::random_numbers(1, n)),
+               y = test::rounded<T>(test::random_numbers(2, n));
     const auto z = test::rounded<T>(test::random_numbers(3, n));
     Numbers fused, widened;
-    for (std::size_t i = 0; i < x.size(); ++i) fused.push_back(x[i] * y[i] - z[i]), widened.push_back(y[i] + x[i] * x[i]);
+    for (std::size_t i = 0; i < x.size(); ++i)
+      fused.push_back(x[i] * y[i] - z[i]), widened.push_back(y[i] + x[i] * x[i]);
     const Tensor<B> tx(b, 1, n, x), ty(b, 1, n, y), tz(b, 1, n, z);
     Tensor<B> out(b, 1, n);
     b.map(n, Fused{}, out.data(), tx.data(), ty.data(), tz.data());
@@ -223,19 +239,22 @@ TEMPLATE_TEST_CASE("sums are right, and the same from run to run", "[core][backe
       sum += p[i], size += std::abs(p[i]);
       squares_x += x[i] * x[i], squares_p += p[i] * p[i];
     }
-    REQUIRE(std::abs(b.sum(tp.data(), n) - sum) <= 1e-14L * size);  // sums are taken in double on every backend
+    REQUIRE(std::abs(b.sum(tp.data(), n) - sum) <=
+            1e-14L * size);  // sums are taken in double on every backend
     REQUIRE(b.sum_squares(tx.data(), n) == Approx(double(squares_x)).epsilon(1e-14));
     REQUIRE(b.sum_squares(tp.data(), n) == Approx(double(squares_p)).epsilon(1e-14));
     REQUIRE(b.sum(tp.data(), n) == b.sum(tp.data(), n));
   }
 }
 
-TEMPLATE_TEST_CASE("column sums and dots, onto zero or onto what is there", "[core][backend]", LORICA_BACKENDS) {
+TEMPLATE_TEST_CASE("column sums and dots, onto zero or onto what is there", "[core][backend]",
+                   LORICA_BACKENDS) {
   using B = TestType;
   using T = typename B::scalar;
   using M = typename B::master;
   B b;
-  for (const auto& [n, d] : {std::pair<index_t, index_t>{1, 1}, {5, 3}, {40, 63}, {7, 64}, {9, 65}, {3, 200}, {0, 4}, {500, 2}}) {
+  for (const auto& [n, d] :
+       {std::pair<index_t, index_t>{1, 1}, {5, 3}, {40, 63}, {7, 64}, {9, 65}, {3, 200}, {0, 4}, {500, 2}}) {
     CAPTURE(n, d);
     Inside<B, T> x(b, n, d, 1);
     Inside<B, M> y(b, n, d, 2), z(b, n, d, 3);
@@ -262,7 +281,8 @@ TEMPLATE_TEST_CASE("column sums and dots, onto zero or onto what is there", "[co
   }
 }
 
-TEMPLATE_TEST_CASE("the k-th smallest counts from one, and NaN is larger than anything", "[core][backend]", LORICA_BACKENDS) {
+TEMPLATE_TEST_CASE("the k-th smallest counts from one, and NaN is larger than anything", "[core][backend]",
+                   LORICA_BACKENDS) {
   using B = TestType;
   using M = typename B::master;
   B b;
@@ -271,7 +291,8 @@ TEMPLATE_TEST_CASE("the k-th smallest counts from one, and NaN is larger than an
   auto sorted = x;
   std::sort(sorted.begin(), sorted.end());
   const MasterTensor<B> t(b, 1, 1001, x);
-  for (const index_t k : {1, 2, 500, 600, 601, 1000, 1001}) REQUIRE(b.kth_smallest(t.data(), 1001, k) == sorted[static_cast<std::size_t>(k - 1)]);
+  for (const index_t k : {1, 2, 500, 600, 601, 1000, 1001})
+    REQUIRE(b.kth_smallest(t.data(), 1001, k) == sorted[static_cast<std::size_t>(k - 1)]);
   REQUIRE(t.template host<double>(b) == x);  // and nothing was moved
   const double nan = std::numeric_limits<double>::quiet_NaN(), inf = std::numeric_limits<double>::infinity();
   const MasterTensor<B> odd(b, 1, 6, Numbers{nan, 2, -inf, nan, inf, 1});

@@ -15,16 +15,19 @@ float float_of(std::uint32_t bits) { return std::bit_cast<float>(bits); }
 }  // namespace
 
 TEST_CASE("rounding to bf16 is to nearest, ties to even", "[core][bf16]") {
-  struct Row { std::uint32_t from; std::uint16_t to; };
+  struct Row {
+    std::uint32_t from;
+    std::uint16_t to;
+  };
   const Row table[] = {
-      {0x00000000, 0x0000}, {0x80000000, 0x8000},  // both zeros
-      {0x3f800000, 0x3f80}, {0xbf800000, 0xbf80},  // one and minus one
-      {0x3f807fff, 0x3f80}, {0x3f808000, 0x3f80}, {0x3f808001, 0x3f81},  // below, at and above the tie beside an even
+      {0x00000000, 0x0000}, {0x80000000, 0x8000},                        // both zeros
+      {0x3f800000, 0x3f80}, {0xbf800000, 0xbf80},                        // one and minus one
+      {0x3f807fff, 0x3f80}, {0x3f808000, 0x3f80}, {0x3f808001, 0x3f81},  // below, at and above the tie beside
+                                                                         // an even
       {0x3f817fff, 0x3f81}, {0x3f818000, 0x3f82}, {0x3f818001, 0x3f82},  // and beside an odd
-      {0xbf808000, 0xbf80}, {0xbf818000, 0xbf82},
-      {0x3fffffff, 0x4000},                        // a carry into the exponent
+      {0xbf808000, 0xbf80}, {0xbf818000, 0xbf82}, {0x3fffffff, 0x4000},  // a carry into the exponent
       {0x7f7f7fff, 0x7f7f}, {0x7f7f8000, 0x7f80}, {0x7f7fffff, 0x7f80},  // the largest, and over it
-      {0x7f800000, 0x7f80}, {0xff800000, 0xff80},  // infinities
+      {0x7f800000, 0x7f80}, {0xff800000, 0xff80},                        // infinities
       {0x00000001, 0x0000}, {0x00008000, 0x0000}, {0x00008001, 0x0001}, {0x00018000, 0x0002},  // denormals
   };
   for (const Row& row : table) {
@@ -54,7 +57,8 @@ TEST_CASE("every bf16 survives the way through float and double", "[core][bf16]"
 }
 
 TEST_CASE("a double is rounded to bf16 once", "[core][bf16]") {
-  // Just above a tie: through a float rounded to nearest it would become the tie, and then the even neighbour.
+  // Just above a tie: through a float rounded to nearest it would become the tie, and then the even
+  // neighbour.
   REQUIRE(convert<bf16>(1.0 + 0x1p-8 + 0x1p-40).bits == 0x3f81);
   REQUIRE(convert<bf16>(1.0 + 0x1p-8).bits == 0x3f80);
   REQUIRE(convert<bf16>(1.0 + 0x3p-8 - 0x1p-40).bits == 0x3f81);

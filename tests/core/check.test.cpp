@@ -9,8 +9,7 @@
 using namespace lorica;
 
 namespace {
-template <class F>
-std::string what_of(F f) {
+template <class F> std::string what_of(F f) {
   try {
     f();
   } catch (const std::exception& e) {
@@ -31,7 +30,8 @@ TEST_CASE("expects throws the type asked for, with the message, and only when it
   REQUIRE_THROWS_AS(expects<ShapeError>(false, "x"), ShapeError);
   REQUIRE_THROWS_AS(expects<FileError>(false, "x"), FileError);
   REQUIRE_THROWS_AS(expects<NumericError>(false, "x"), NumericError);
-  REQUIRE(what_of([] { expects(false, "rank is ", 0, ", expected at least ", 1); }) == "rank is 0, expected at least 1");
+  REQUIRE(what_of([] { expects(false, "rank is ", 0, ", expected at least ", 1); }) ==
+          "rank is 0, expected at least 1");
 }
 
 TEST_CASE("every error is an Error, and a std::runtime_error", "[core][check]") {
@@ -42,5 +42,7 @@ TEST_CASE("every error is an Error, and a std::runtime_error", "[core][check]") 
 TEST_CASE("a shape error holds both shapes", "[core][check]") {
   REQUIRE_NOTHROW(expects_shape("gemm", "x", {3, 4}, {3, 4}));
   REQUIRE_THROWS_AS(expects_shape("gemm", "x", {3, 4}, {4, 3}), ShapeError);
-  REQUIRE(what_of([] { expects_shape("gemm", "x", {3, 4}, {3, 5}); }) == "gemm: x is [3, 4], expected [3, 5]");
+  REQUIRE(what_of([] {
+            expects_shape("gemm", "x", {3, 4}, {3, 5});
+          }) == "gemm: x is [3, 4], expected [3, 5]");
 }

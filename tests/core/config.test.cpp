@@ -10,7 +10,9 @@
 using namespace lorica;
 
 namespace {
-struct Both { LORICA_HD static constexpr int twice(int x) { return 2 * x; } };
+struct Both {
+  LORICA_HD static constexpr int twice(int x) { return 2 * x; }
+};
 }  // namespace
 
 TEST_CASE("an index is signed and reaches beyond any matrix", "[core][config]") {

@@ -10,16 +10,15 @@
 using namespace lorica;
 
 namespace {
-template <class V>
-V counting(typename V::value_type first) {
+template <class V> V counting(typename V::value_type first) {
   V v(0);
   for (int i = 0; i < V::width; ++i) v.set(i, first + typename V::value_type(i));
   return v;
 }
 }  // namespace
 
-TEMPLATE_TEST_CASE("lanes compute like numbers", "[core][lanes]", (Lanes<float>), (Lanes<double>), (Lanes<float, 1>),
-                   (Lanes<double, 1>)) {
+TEMPLATE_TEST_CASE("lanes compute like numbers", "[core][lanes]", (Lanes<float>), (Lanes<double>),
+                   (Lanes<float, 1>), (Lanes<double, 1>)) {
   using V = TestType;
   using T = typename V::value_type;
   const V a = counting<V>(1), b = counting<V>(T(2.5));

@@ -25,9 +25,10 @@ std::vector<float> floats_within(float limit) {
   return x;
 }
 
-struct Worst { double relative = 0, absolute = 0; };
-template <class F, class G>
-Worst worst_of(const std::vector<float>& over, F f, G exact) {
+struct Worst {
+  double relative = 0, absolute = 0;
+};
+template <class F, class G> Worst worst_of(const std::vector<float>& over, F f, G exact) {
   Worst w;
   for (const float x : over) {
     const double want = exact(double(x)), off = std::abs(double(f(x)) - want);
@@ -38,8 +39,7 @@ Worst worst_of(const std::vector<float>& over, F f, G exact) {
   return w;
 }
 /// How often lanes and numbers differ in a bit.
-template <class F>
-int differences(const std::vector<float>& over, F f) {
+template <class F> int differences(const std::vector<float>& over, F f) {
   using V = Lanes<float>;
   int count = 0;
   for (std::size_t i = 0; i + V::width <= over.size(); i += V::width) {
@@ -51,11 +51,21 @@ int differences(const std::vector<float>& over, F f) {
   return count;
 }
 
-struct Exp { template <class V> V operator()(V x) const { return math::exp(x); } };
-struct Tanh { template <class V> V operator()(V x) const { return math::tanh(x); } };
-struct Sigmoid { template <class V> V operator()(V x) const { return math::sigmoid(x); } };
-struct Phi { template <class V> V operator()(V x) const { return math::normal(x).Phi; } };
-struct Density { template <class V> V operator()(V x) const { return math::normal(x).phi; } };
+struct Exp {
+  template <class V> V operator()(V x) const { return math::exp(x); }
+};
+struct Tanh {
+  template <class V> V operator()(V x) const { return math::tanh(x); }
+};
+struct Sigmoid {
+  template <class V> V operator()(V x) const { return math::sigmoid(x); }
+};
+struct Phi {
+  template <class V> V operator()(V x) const { return math::normal(x).Phi; }
+};
+struct Density {
+  template <class V> V operator()(V x) const { return math::normal(x).phi; }
+};
 double exact_exp(double x) { return std::exp(x); }
 double exact_tanh(double x) { return std::tanh(x); }
 double exact_sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
@@ -99,7 +109,8 @@ TEST_CASE("beyond the range the functions stay at its end, and NaN stays NaN", "
   REQUIRE(math::sigmoid(-100.f) < 1e-37f);
   REQUIRE(math::normal(40.f).Phi == 1.f);
   REQUIRE(math::normal(-40.f).Phi < 1e-37f);
-  for (const float y : {math::exp(nan), math::tanh(nan), math::sigmoid(nan), math::normal(nan).Phi, math::normal(nan).phi})
+  for (const float y :
+       {math::exp(nan), math::tanh(nan), math::sigmoid(nan), math::normal(nan).Phi, math::normal(nan).phi})
     REQUIRE(std::isnan(y));
   using V = Lanes<float>;
   REQUIRE(std::isnan(math::exp(V(nan))[0]));

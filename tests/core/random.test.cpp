@@ -18,12 +18,13 @@ namespace {
 struct Draw {
   Stream stream;
   std::int32_t* to;
-  LORICA_HD void operator()(index_t i) const { to[i] = static_cast<std::int32_t>(stream.bits(static_cast<std::uint64_t>(i)) >> 1); }
+  LORICA_HD void operator()(index_t i) const {
+    to[i] = static_cast<std::int32_t>(stream.bits(static_cast<std::uint64_t>(i)) >> 1);
+  }
 };
 
 /// sqrt(n) times the largest distance between the sample's distribution and F (Kolmogorov and Smirnov).
-template <class F>
-double distance(std::vector<double> x, F distribution) {
+template <class F> double distance(std::vector<double> x, F distribution) {
   std::sort(x.begin(), x.end());
   const auto n = static_cast<double>(x.size());
   double most = 0;
@@ -73,9 +74,10 @@ TEST_CASE("a number is a function of seed, purpose, path, step and index alone",
   }
   std::reverse(backwards.begin(), backwards.end());
   REQUIRE(forwards == backwards);
-  for (const Stream& other : {Stream(8, "init A", "blocks.3.down", 5), Stream(7, "init B", "blocks.3.down", 5),
-                              Stream(7, "init A", "blocks.3.up", 5), Stream(7, "init A", "blocks.3.down", 6),
-                              Stream(7, "blocks.3.down", "init A", 5)}) {
+  for (const Stream& other :
+       {Stream(8, "init A", "blocks.3.down", 5), Stream(7, "init B", "blocks.3.down", 5),
+        Stream(7, "init A", "blocks.3.up", 5), Stream(7, "init A", "blocks.3.down", 6),
+        Stream(7, "blocks.3.down", "init A", 5)}) {
     int equal = 0;
     for (std::uint64_t i = 0; i < 1000; ++i) equal += s.bits(i) == other.bits(i);
     REQUIRE(equal == 0);
@@ -86,7 +88,8 @@ TEST_CASE("streams of many sites, purposes and seeds have keys of their own", "[
   std::set<std::uint64_t> keys;
   for (std::uint64_t seed = 0; seed < 20; ++seed)
     for (const char* purpose : {"init A", "init B", "dropout", "batch"})
-      for (int layer = 0; layer < 100; ++layer) keys.insert(Stream(seed, purpose, "blocks." + std::to_string(layer)).key);
+      for (int layer = 0; layer < 100; ++layer)
+        keys.insert(Stream(seed, purpose, "blocks." + std::to_string(layer)).key);
   REQUIRE(keys.size() == 20 * 4 * 100);
 }
 
@@ -94,7 +97,8 @@ TEST_CASE("words of a stream are the words of its blocks", "[core][random]") {
   Stream s;
   s.key = 0x299f31d0a4093822;
   s.step = 0x0370734413198a2e;
-  const std::uint64_t block = 0x85a308d3243f6a88 & 0x3fffffffffffffff;  // an index is four times this, plus the word
+  const std::uint64_t block =
+      0x85a308d3243f6a88 & 0x3fffffffffffffff;  // an index is four times this, plus the word
   const auto want = Philox::block({{0x243f6a88, 0x05a308d3, 0x13198a2e, 0x03707344}}, 0xa4093822, 0x299f31d0);
   for (std::uint64_t w = 0; w < 4; ++w) REQUIRE(s.bits(4 * block + w) == want.word[w]);
   REQUIRE(s.bits64(2) == ((std::uint64_t{s.bits(4)} << 32) | s.bits(5)));
@@ -102,7 +106,8 @@ TEST_CASE("words of a stream are the words of its blocks", "[core][random]") {
 
 TEST_CASE("uniform numbers are uniform, and normal ones normal", "[core][random]") {
   constexpr index_t n = 200000;
-  const auto u = uniforms(Stream(1, "test", "uniform"), n, 0.5), z = normals(Stream(1, "test", "normal"), n, 3.0);
+  const auto u = uniforms(Stream(1, "test", "uniform"), n, 0.5),
+             z = normals(Stream(1, "test", "normal"), n, 3.0);
   std::vector<double> unit(u), standard(z), square;
   for (double& v : unit) v += 0.5;
   for (double& v : standard) v /= 3.0;

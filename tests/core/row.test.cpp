@@ -30,8 +30,7 @@ double softmax(double* x, index_t valid, index_t n, double scale) {
 }
 
 /// Row i: softmax over its first `valid[i]`.
-template <class M>
-struct SoftmaxRows {
+template <class M> struct SoftmaxRows {
   MatrixRef<M> x;
   const std::int32_t* valid;
   M scale;
@@ -83,7 +82,8 @@ TEMPLATE_TEST_CASE("softmax over the valid part of a row", "[core][row]", LORICA
     CAPTURE(n);
     auto want = test::rounded<M>(test::random_numbers(n, rows * n));
     std::vector<std::int32_t> valid;
-    for (index_t i = 0; i < rows; ++i) valid.push_back(static_cast<std::int32_t>(i == 0 ? n : 1 + (i * 17) % n));
+    for (index_t i = 0; i < rows; ++i)
+      valid.push_back(static_cast<std::int32_t>(i == 0 ? n : 1 + (i * 17) % n));
     MasterTensor<B> x(b, rows, n, want), lse(b, 1, rows);
     const Integers<B> there(b, valid);
     b.for_rows(rows, SoftmaxRows<M>{x.ref(), there.data(), M(1.75), lse.data()});
@@ -97,7 +97,8 @@ TEMPLATE_TEST_CASE("softmax over the valid part of a row", "[core][row]", LORICA
   }
 }
 
-TEMPLATE_TEST_CASE("softmax of huge and equal numbers, and of one that is none", "[core][row]", LORICA_BACKENDS) {
+TEMPLATE_TEST_CASE("softmax of huge and equal numbers, and of one that is none", "[core][row]",
+                   LORICA_BACKENDS) {
   using B = TestType;
   using M = typename B::master;
   B b;
@@ -130,18 +131,25 @@ TEMPLATE_TEST_CASE("layer norm, its gradient, and what its gain sees", "[core][r
     const auto s = static_cast<Seed>(10 * d);
     auto far = test::random_numbers(s, rows * d);
     for (double& v : far) v += 3;
-    Reference want{true, eps, test::rounded<M>(far), test::rounded<M>(test::random_numbers(s + 1, d)),
-                   test::rounded<M>(test::random_numbers(s + 2, d)), test::rounded<T>(test::random_numbers(s + 3, rows * d)), d};
+    Reference want{true,
+                   eps,
+                   test::rounded<M>(far),
+                   test::rounded<M>(test::random_numbers(s + 1, d)),
+                   test::rounded<M>(test::random_numbers(s + 2, d)),
+                   test::rounded<T>(test::random_numbers(s + 3, rows * d)),
+                   d};
     want.run();
     // The residual stream is master, what leaves the norm scalar.
     const MasterTensor<B> x(b, rows, d, want.x), gain(b, 1, d, want.gain), bias(b, 1, d, want.bias);
     const Tensor<B> up(b, rows, d, want.up);
     Tensor<B> y(b, rows, d);
     MasterTensor<B> mu(b, 1, rows), inverse(b, 1, rows), dx(b, rows, d), hat(b, rows, d);
-    const row::LayerNorm<M, T, M> forward{x.ref(), gain.data(), bias.data(), y.ref(), mu.data(), inverse.data(), M(eps)};
+    const row::LayerNorm<M, T, M> forward{x.ref(),   gain.data(),    bias.data(), y.ref(),
+                                          mu.data(), inverse.data(), M(eps)};
     b.for_rows(rows, forward);
     REQUIRE(test::relative_error(y.template host<double>(b), want.y) < tolerance);
-    row::LayerNormGradient<M, T, M> backward{up.ref(), x.ref(), gain.data(), mu.data(), inverse.data(), dx.ref(), false};
+    row::LayerNormGradient<M, T, M> backward{up.ref(),       x.ref(),  gain.data(), mu.data(),
+                                             inverse.data(), dx.ref(), false};
     b.for_rows(rows, backward);
     REQUIRE(test::relative_error(dx.template host<double>(b), want.dx) < 3 * tolerance);
     backward.add = true;
@@ -168,8 +176,13 @@ TEMPLATE_TEST_CASE("RMS norm, its gradient, and what its gain sees", "[core][row
   for (index_t d = 2; d <= 67; ++d) {
     CAPTURE(d);
     const auto s = static_cast<Seed>(10 * d);
-    Reference want{false, eps, test::rounded<M>(test::random_numbers(s, rows * d)), test::rounded<M>(test::random_numbers(s + 1, d)),
-                   {}, test::rounded<T>(test::random_numbers(s + 3, rows * d)), d};
+    Reference want{false,
+                   eps,
+                   test::rounded<M>(test::random_numbers(s, rows * d)),
+                   test::rounded<M>(test::random_numbers(s + 1, d)),
+                   {},
+                   test::rounded<T>(test::random_numbers(s + 3, rows * d)),
+                   d};
     want.run();
     const MasterTensor<B> x(b, rows, d, want.x), gain(b, 1, d, want.gain);
     const Tensor<B> up(b, rows, d, want.up);
@@ -190,7 +203,8 @@ TEMPLATE_TEST_CASE("RMS norm, its gradient, and what its gain sees", "[core][row
   }
 }
 
-TEMPLATE_TEST_CASE("cross-entropy of a row of logits, and its gradient in place", "[core][row]", LORICA_BACKENDS) {
+TEMPLATE_TEST_CASE("cross-entropy of a row of logits, and its gradient in place", "[core][row]",
+                   LORICA_BACKENDS) {
   using B = TestType;
   using M = typename B::master;
   B b;

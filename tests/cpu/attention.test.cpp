@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// @file tests/cpu/attention.test.cpp
-/// The blocked attention against the portable one, which tests/core/attention.test.cpp holds against the textbook.
+/// The blocked attention against the portable one, which tests/core/attention.test.cpp holds against the
+/// textbook.
 #include <lorica/cpu/attention.hpp>
 
 #include <lorica/core/tensor.hpp>
@@ -15,8 +16,7 @@ using namespace lorica;
 namespace {
 
 /// Everything one forward and backward leaves, in one row of numbers: o, lse, dq, dk, dv.
-template <class T>
-struct Both {
+template <class T> struct Both {
   using B = cpu::EigenBackend<T>;
   B b;
   AttentionShape shape;
@@ -33,7 +33,8 @@ struct Both {
       }
       offsets.push_back(offsets.back() + length);
     }
-    const index_t n = offsets.back(), wide = shape.heads * shape.head_dim, narrow = shape.kv_heads * shape.head_dim;
+    const index_t n = offsets.back(), wide = shape.heads * shape.head_dim,
+                  narrow = shape.kv_heads * shape.head_dim;
     // q, k and v lie side by side, as one fused product leaves them.
     q = Tensor<B>(b, n, wide, test::random_numbers(1, n * wide));
     k = Tensor<B>(b, n, narrow, test::random_numbers(2, n * narrow));
@@ -42,17 +43,21 @@ struct Both {
   }
   std::vector<std::vector<double>> run(bool blocked) {
     const index_t n = offsets.back();
-    Tensor<B> o(b, n, q.cols()), lse(b, shape.heads, n), dq(b, n, q.cols()), dk(b, n, k.cols()), dv(b, n, k.cols());
-    for (auto* t : {&o, &lse, &dq, &dk, &dv}) fill(b, *t, std::numeric_limits<T>::quiet_NaN());  // all is overwritten
+    Tensor<B> o(b, n, q.cols()), lse(b, shape.heads, n), dq(b, n, q.cols()), dk(b, n, k.cols()),
+        dv(b, n, k.cols());
+    for (auto* t : {&o, &lse, &dq, &dk, &dv})
+      fill(b, *t, std::numeric_limits<T>::quiet_NaN());  // all is overwritten
     if (blocked) {
       b.attention({shape, offsets, q.cref(), k.cref(), v.cref(), o.ref(), lse.data()});
-      b.attention_gradient({shape, offsets, q.cref(), k.cref(), v.cref(), o.cref(), up.cref(), std::as_const(lse).data(), dq.ref(),
-                            dk.ref(), dv.ref()});
+      b.attention_gradient({shape, offsets, q.cref(), k.cref(), v.cref(), o.cref(), up.cref(),
+                            std::as_const(lse).data(), dq.ref(), dk.ref(), dv.ref()});
     } else {
-      const row::Heads<T, T> heads{shape, n, begin.data(), end.data(), q.cref(), k.cref(), v.cref(), lse.data()};
+      const row::Heads<T, T> heads{shape,    n,        begin.data(), end.data(),
+                                   q.cref(), k.cref(), v.cref(),     lse.data()};
       b.for_each_index(n * shape.heads, row::Attend<T, T>{heads, o.ref()});
       b.for_each_index(n * shape.heads, row::AttendByQuery<T, T>{heads, o.cref(), up.cref(), dq.ref()});
-      b.for_each_index(n * shape.kv_heads, row::AttendByKey<T, T>{heads, o.cref(), up.cref(), dk.ref(), dv.ref()});
+      b.for_each_index(n * shape.kv_heads,
+                       row::AttendByKey<T, T>{heads, o.cref(), up.cref(), dk.ref(), dv.ref()});
     }
     std::vector<std::vector<double>> out;
     for (auto* t : {&o, &lse, &dq, &dk, &dv}) out.push_back(t->template host<double>(b));
@@ -66,8 +71,8 @@ const char* const names[] = {"o", "lse", "dq", "dk", "dv"};
 
 TEMPLATE_TEST_CASE("blocked attention is the portable one", "[cpu][attention]", double, float) {
   const std::vector<std::vector<index_t>> lengths = {{1}, {64}, {1, 63, 64, 65, 2}, {200, 1, 5}, {128, 129}};
-  for (const auto& shape : {AttentionShape{1, 1, 8, true, 1}, AttentionShape{3, 3, 5, true, 1}, AttentionShape{4, 2, 16, true, 1},
-                            AttentionShape{4, 1, 33, true, 1}})
+  for (const auto& shape : {AttentionShape{1, 1, 8, true, 1}, AttentionShape{3, 3, 5, true, 1},
+                            AttentionShape{4, 2, 16, true, 1}, AttentionShape{4, 1, 33, true, 1}})
     for (const bool causal : {true, false})
       for (const auto& of : lengths) {
         AttentionShape s = shape;
@@ -82,7 +87,8 @@ TEMPLATE_TEST_CASE("blocked attention is the portable one", "[cpu][attention]", 
       }
 }
 
-TEMPLATE_TEST_CASE("blocked attention has the same bits for any number of threads", "[cpu][attention]", double, float) {
+TEMPLATE_TEST_CASE("blocked attention has the same bits for any number of threads", "[cpu][attention]",
+                   double, float) {
   Both<TestType> both({4, 2, 64, true, 1}, {200, 1, 65, 130});
   std::vector<std::vector<double>> alone;
   for (const int threads : {1, 2, 3}) {
@@ -99,6 +105,7 @@ TEST_CASE("blocked attention holds a block's scores, not a sequence's", "[cpu][a
   const std::size_t before = both.b.pool().in_use();
   both.b.pool().reset_peak();
   (void)both.run(true);
-  const std::size_t results = (3 * 8 + 2 * 8 + 1) * 1000 * sizeof(float), block = 2 * 64 * 1000 * sizeof(float);
+  const std::size_t results = (3 * 8 + 2 * 8 + 1) * 1000 * sizeof(float),
+                    block = 2 * 64 * 1000 * sizeof(float);
   REQUIRE(both.b.pool().peak() - before < (results + block) * 9 / 8 + 1024);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// @file tests/cpu/eigen_backend.test.cpp
-/// The verbs of the Eigen backend give the same bits for any number of threads. (That they are right is the concern of
-/// tests/core/backend.test.cpp.)
+/// The verbs of the Eigen backend give the same bits for any number of threads. (That they are right is the
+/// concern of tests/core/backend.test.cpp.)
 #include <lorica/cpu/eigen_backend.hpp>
 
 #include <lorica/core/row.hpp>
@@ -14,11 +14,13 @@ using namespace lorica;
 
 namespace {
 
-template <class B> concept HasAttention = requires(B& b, const AttentionCall<typename B::scalar>& c) { b.attention(c); };
+template <class B>
+concept HasAttention = requires(B& b, const AttentionCall<typename B::scalar>& c) {
+  b.attention(c);
+};
 
 /// A bit of everything: elementwise, rows, reductions, products.
-template <class B>
-std::vector<double> work() {
+template <class B> std::vector<double> work() {
   using T = typename B::scalar;
   using M = typename B::master;
   B b;
@@ -46,7 +48,8 @@ std::vector<double> work() {
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("every verb gives the same bits for any number of threads", "[cpu][eigen_backend]", LORICA_EIGEN_BACKENDS) {
+TEMPLATE_TEST_CASE("every verb gives the same bits for any number of threads", "[cpu][eigen_backend]",
+                   LORICA_EIGEN_BACKENDS) {
   std::vector<double> alone;
   for (const int threads : {1, 2, 3, 5}) {
     const test::Threads with(threads);

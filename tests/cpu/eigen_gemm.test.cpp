@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// @file tests/cpu/eigen_gemm.test.cpp
-/// What a product is worth does not depend on who computes it: bit for bit, for any number of threads. (That it is right
-/// is the concern of tests/core/backend.test.cpp.)
+/// What a product is worth does not depend on who computes it: bit for bit, for any number of threads. (That
+/// it is right is the concern of tests/core/backend.test.cpp.)
 #include <lorica/cpu/eigen_gemm.hpp>
 
 #include <lorica/core/random.hpp>
@@ -17,8 +17,7 @@ using namespace lorica;
 
 namespace {
 
-template <class T>
-std::vector<T> numbers(Seed seed, index_t n) {
+template <class T> std::vector<T> numbers(Seed seed, index_t n) {
   std::vector<T> x;
   for (const double v : uniforms(Stream(seed, "test", ""), n, 1.0)) x.push_back(static_cast<T>(v));
   return x;
@@ -44,16 +43,15 @@ int differences(index_t m, index_t n, index_t k, Trans ta, Trans tb, double beta
   return count;
 }
 
-/// Rows, columns, depth. Eigen blocks the depth above some 300 and rows and columns by its caches; it has kernels of its
-/// own for what is left over, for single rows and columns, and for little products.
+/// Rows, columns, depth. Eigen blocks the depth above some 300 and rows and columns by its caches; it has
+/// kernels of its own for what is left over, for single rows and columns, and for little products.
 constexpr std::array<index_t, 3> shapes[] = {
-    {128, 768, 768}, {257, 96, 1000}, {129, 40, 700}, {1000, 8, 768}, {1, 768, 768},  {768, 1, 300},  {2, 3000, 65},
-    {8, 768, 1024},  {8, 8, 5000},    {1, 8, 20000},  {17, 90, 400},  {17, 95, 3000}, {15, 90, 1000}, {16, 96, 513},
-    {65, 145, 129},  {127, 97, 1030}, {24, 2000, 33}, {131, 131, 131}, {200, 3, 1000}, {300, 1, 400}, {20000, 3, 2},
-    {40, 1, 9000},   {9, 193, 300},   {1025, 17, 64}};
+    {128, 768, 768}, {257, 96, 1000}, {129, 40, 700}, {1000, 8, 768},  {1, 768, 768},  {768, 1, 300},
+    {2, 3000, 65},   {8, 768, 1024},  {8, 8, 5000},   {1, 8, 20000},   {17, 90, 400},  {17, 95, 3000},
+    {15, 90, 1000},  {16, 96, 513},   {65, 145, 129}, {127, 97, 1030}, {24, 2000, 33}, {131, 131, 131},
+    {200, 3, 1000},  {300, 1, 400},   {20000, 3, 2},  {40, 1, 9000},   {9, 193, 300},  {1025, 17, 64}};
 
-template <class TA, class TB, class TC>
-void check_all() {
+template <class TA, class TB, class TC> void check_all() {
   for (const auto& [m, n, k] : shapes)
     for (const Trans ta : {Trans::no, Trans::yes})
       for (const Trans tb : {Trans::no, Trans::yes}) {
@@ -65,9 +63,15 @@ void check_all() {
 
 }  // namespace
 
-TEST_CASE("float products have the same bits for any number of threads", "[cpu][eigen_gemm]") { check_all<float, float, float>(); }
-TEST_CASE("double products have the same bits for any number of threads", "[cpu][eigen_gemm]") { check_all<double, double, double>(); }
-TEST_CASE("mixed products have the same bits for any number of threads", "[cpu][eigen_gemm]") { check_all<float, double, float>(); }
+TEST_CASE("float products have the same bits for any number of threads", "[cpu][eigen_gemm]") {
+  check_all<float, float, float>();
+}
+TEST_CASE("double products have the same bits for any number of threads", "[cpu][eigen_gemm]") {
+  check_all<double, double, double>();
+}
+TEST_CASE("mixed products have the same bits for any number of threads", "[cpu][eigen_gemm]") {
+  check_all<float, double, float>();
+}
 
 TEST_CASE("Eigen's packing is the identity", "[cpu][eigen_gemm]") {
   const auto w = numbers<float>(1, 12);

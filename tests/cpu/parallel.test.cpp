@@ -47,7 +47,10 @@ TEST_CASE("an exception leaves the loop whole", "[cpu][parallel]") {
   for (const int threads : {1, 2, 3}) {
     const test::Threads with(threads);
     for (const bool dynamic : {false, true})
-      REQUIRE_THROWS_WITH(cpu::parallel_for(20, dynamic, [](index_t i) { if (i == 13) throw std::runtime_error("piece 13"); }),
+      REQUIRE_THROWS_WITH(cpu::parallel_for(20, dynamic,
+                                            [](index_t i) {
+                                              if (i == 13) throw std::runtime_error("piece 13");
+                                            }),
                           "piece 13");
   }
 }

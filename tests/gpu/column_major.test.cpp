@@ -34,8 +34,11 @@ TEST_CASE("a column-major BLAS computes the row-major product", "[gpu][column_ma
       for (const Trans tb : {Trans::no, Trans::yes})
         for (const index_t pad : {0, 3}) {
           CAPTURE(m, n, k, ta == Trans::yes, tb == Trans::yes, pad);
-          const auto shaped = [pad](const double* p, index_t rows, index_t cols) { return MatrixRef<const double>(p, rows, cols, cols + pad); };
-          const auto x = normals(Stream(1, "test", ""), (m + k) * (m + k + pad), 1), y = normals(Stream(2, "test", ""), (n + k) * (n + k + pad), 1);
+          const auto shaped = [pad](const double* p, index_t rows, index_t cols) {
+            return MatrixRef<const double>(p, rows, cols, cols + pad);
+          };
+          const auto x = normals(Stream(1, "test", ""), (m + k) * (m + k + pad), 1),
+                     y = normals(Stream(2, "test", ""), (n + k) * (n + k + pad), 1);
           const auto a = ta == Trans::no ? shaped(x.data(), m, k) : shaped(x.data(), k, m);
           const auto b = tb == Trans::no ? shaped(y.data(), k, n) : shaped(y.data(), n, k);
           std::vector<double> memory(static_cast<std::size_t>(m * (n + pad)), -7);
@@ -46,7 +49,8 @@ TEST_CASE("a column-major BLAS computes the row-major product", "[gpu][column_ma
             for (index_t j = 0; j < n; ++j) {
               double s = 0;
               for (index_t p = 0; p < k; ++p)
-                s += (ta == Trans::no ? a.row(i)[p] : a.row(p)[i]) * (tb == Trans::no ? b.row(p)[j] : b.row(j)[p]);
+                s += (ta == Trans::no ? a.row(i)[p] : a.row(p)[i]) *
+                     (tb == Trans::no ? b.row(p)[j] : b.row(j)[p]);
               REQUIRE(c.row(i)[j] == Approx(s).margin(1e-14));
             }
             for (index_t j = n; j < n + pad; ++j) REQUIRE(c.row(i)[j] == -7);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /// @file tests/gpu/cublas_gemm.test.cpp
-/// cuBLAS against the loop, on a device. (Its layout is tested without one in tests/gpu/column_major.test.cpp, and all its
-/// products with the other backends in tests/core/backend.test.cpp.)
+/// cuBLAS against the loop, on a device. (Its layout is tested without one in
+/// tests/gpu/column_major.test.cpp, and all its products with the other backends in
+/// tests/core/backend.test.cpp.)
 #if defined(__CUDACC__)
 #  include <lorica/gpu/cublas_gemm.cuh>
 
@@ -15,7 +16,8 @@ using namespace lorica;
 namespace {
 
 template <class B, class T>
-std::vector<double> product(B& b, MatrixRef<const T> a, Trans ta, MatrixRef<const T> x, Trans tb, index_t m, index_t n) {
+std::vector<double> product(B& b, MatrixRef<const T> a, Trans ta, MatrixRef<const T> x, Trans tb, index_t m,
+                            index_t n) {
   Tensor<B> c(b, m, n, test::random_numbers(3, m * n));
   b.gemm(ta, tb, T(0.5), a, x, T(-1), c.ref());
   return c.template host<double>(b);
@@ -29,16 +31,19 @@ TEMPLATE_TEST_CASE("cuBLAS computes what the loop computes", "[gpu][cublas_gemm]
   using Slow = gpu::ThrustBackend<T>;
   Fast fast;
   Slow slow;
-  constexpr index_t shapes[][3] = {{1, 1, 1}, {1, 700, 300}, {300, 1, 64}, {129, 257, 511}, {512, 768, 768}, {7, 0, 3}, {5, 6, 0}};
+  constexpr index_t shapes[][3] = {{1, 1, 1},       {1, 700, 300}, {300, 1, 64}, {129, 257, 511},
+                                   {512, 768, 768}, {7, 0, 3},     {5, 6, 0}};
   for (const auto& [m, n, k] : shapes)
     for (const Trans ta : {Trans::no, Trans::yes})
       for (const Trans tb : {Trans::no, Trans::yes}) {
         CAPTURE(m, n, k, ta == Trans::yes, tb == Trans::yes);
         const index_t ar = ta == Trans::no ? m : k, ac = ta == Trans::no ? k : m;
         const index_t br = tb == Trans::no ? k : n, bc = tb == Trans::no ? n : k;
-        const Tensor<Fast> a(fast, ar, ac + 3, test::random_numbers(1, ar * (ac + 3))), x(fast, br, bc + 2, test::random_numbers(2, br * (bc + 2)));
+        const Tensor<Fast> a(fast, ar, ac + 3, test::random_numbers(1, ar * (ac + 3))),
+            x(fast, br, bc + 2, test::random_numbers(2, br * (bc + 2)));
         const auto ra = a.ref().columns(2, ac), rx = x.ref().columns(1, bc);
-        REQUIRE(test::relative_error(product(fast, ra, ta, rx, tb, m, n), product(slow, ra, ta, rx, tb, m, n)) < test::tolerance_of<T>());
+        REQUIRE(test::relative_error(product(fast, ra, ta, rx, tb, m, n),
+                                     product(slow, ra, ta, rx, tb, m, n)) < test::tolerance_of<T>());
       }
 }
 

@@ -26,7 +26,8 @@ TEST_CASE("sums are taken in the widest type that takes part", "[gpu][loop_gemm]
   using Mixed = gpu::ThrustBackend<float, gpu::LoopGemm, double>;
   Mixed b;
   // 2^30 + 1 - 2^30: a float would lose the one.
-  const Tensor<Mixed> a(b, 1, 3, std::vector<double>{0x1p30, 1, -0x1p30}), ones(b, 1, 3, std::vector<double>{1, 1, 1});
+  const Tensor<Mixed> a(b, 1, 3, std::vector<double>{0x1p30, 1, -0x1p30}),
+      ones(b, 1, 3, std::vector<double>{1, 1, 1});
   MasterTensor<Mixed> c(b, 1, 1);
   b.gemm(Trans::no, Trans::yes, 1, a.cref(), ones.cref(), 0, c.ref());
   REQUIRE(c.host(b)[0] == 1);
@@ -36,7 +37,8 @@ TEST_CASE("bf16 is widened, summed in float and rounded once", "[gpu][loop_gemm]
   using Half = gpu::ThrustBackend<bf16>;
   STATIC_REQUIRE(std::same_as<Half::master, float>);
   Half b;
-  const auto x = test::rounded<bf16>(test::random_numbers(1, 7 * 50)), w = test::rounded<bf16>(test::random_numbers(2, 5 * 50));
+  const auto x = test::rounded<bf16>(test::random_numbers(1, 7 * 50)),
+             w = test::rounded<bf16>(test::random_numbers(2, 5 * 50));
   const Tensor<Half> tx(b, 7, 50, x), tw(b, 5, 50, w);
   MasterTensor<Half> y(b, 7, 5);
   Tensor<Half> rounded(b, 7, 5);
@@ -58,7 +60,8 @@ TEST_CASE("a loop's product has the same bits for any number of threads", "[gpu]
   for (const int threads : {1, 2, 3}) {
     const test::Threads with(threads);
     B b;
-    const Tensor<B> x(b, 33, 70, test::random_numbers(1, 33 * 70)), w(b, 70, 41, test::random_numbers(2, 70 * 41));
+    const Tensor<B> x(b, 33, 70, test::random_numbers(1, 33 * 70)),
+        w(b, 70, 41, test::random_numbers(2, 70 * 41));
     Tensor<B> y(b, 33, 41);
     b.gemm(Trans::no, Trans::no, 1, x.cref(), w.cref(), 0, y.ref());
     const auto got = y.host(b);

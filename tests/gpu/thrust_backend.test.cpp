@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// @file tests/gpu/thrust_backend.test.cpp
-/// Every verb, on every backend in the binary, against Eigen in double where Eigen is (not under nvcc), and otherwise
-/// against Thrust's own double. (tests/core/backend.test.cpp holds each against plain loops.)
+/// Every verb, on every backend in the binary, against Eigen in double where Eigen is (not under nvcc), and
+/// otherwise against Thrust's own double. (tests/core/backend.test.cpp holds each against plain loops.)
 #include <lorica/gpu/thrust_backend.cuh>
 
 #include <lorica/core/frozen.hpp>
@@ -24,8 +24,7 @@ using Reference = gpu::ThrustBackend<double>;
 using Reference = cpu::EigenBackend<double>;
 #endif
 
-template <class T>
-struct Gather {
+template <class T> struct Gather {
   const std::int32_t* ids;
   const T* from;
   T* to;
@@ -33,13 +32,14 @@ struct Gather {
 };
 
 /// The numbers that every verb leaves, by the verb's name; all that goes in is exact in float.
-template <class B>
-std::map<std::string, std::vector<double>> all_verbs() {
+template <class B> std::map<std::string, std::vector<double>> all_verbs() {
   using T = typename B::scalar;
   using M = typename B::master;
   B b;
   const index_t n = 37, d = 29;
-  const auto exact = [](Seed seed, index_t count) { return test::rounded<float>(test::random_numbers(seed, count)); };
+  const auto exact = [](Seed seed, index_t count) {
+    return test::rounded<float>(test::random_numbers(seed, count));
+  };
   const Tensor<B> x(b, n, d, exact(1, n * d)), w(b, d, d, exact(2, d * d));
   const MasterTensor<B> p(b, n, d, exact(3, n * d)), gain(b, 1, d, exact(4, d));
   const Frozen<B> frozen(b, w.clone(b));
@@ -66,7 +66,8 @@ std::map<std::string, std::vector<double>> all_verbs() {
   keep("map of three", y);
   b.map(n * d, fn::Copy{}, q.data(), x.data());
   keep("map, mixed", q);
-  b.for_rows(n, row::LayerNorm<M, T, M>{p.ref(), gain.data(), gain.data(), y.ref(), by_row.data(), nullptr, M(1e-5)});
+  b.for_rows(n, row::LayerNorm<M, T, M>{p.ref(), gain.data(), gain.data(), y.ref(), by_row.data(), nullptr,
+                                        M(1e-5)});
   keep("for_rows", y);
   keep("for_rows, statistics", by_row);
   std::vector<std::int32_t> ids;
@@ -86,7 +87,8 @@ std::map<std::string, std::vector<double>> all_verbs() {
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("every verb agrees with the reference in double", "[gpu][thrust_backend]", LORICA_BACKENDS) {
+TEMPLATE_TEST_CASE("every verb agrees with the reference in double", "[gpu][thrust_backend]",
+                   LORICA_BACKENDS) {
   const auto got = all_verbs<TestType>(), want = all_verbs<Reference>();
   REQUIRE(got.size() == 18);
   for (const auto& [verb, numbers] : want) {
@@ -95,7 +97,8 @@ TEMPLATE_TEST_CASE("every verb agrees with the reference in double", "[gpu][thru
   }
 }
 
-TEST_CASE("Thrust's results have the same bits from run to run and for any number of threads", "[gpu][thrust_backend]") {
+TEST_CASE("Thrust's results have the same bits from run to run and for any number of threads",
+          "[gpu][thrust_backend]") {
   std::map<std::string, std::vector<double>> alone;
   for (const int threads : {1, 2, 3}) {
     const test::Threads with(threads);

@@ -32,18 +32,19 @@ struct Outcome {
 };
 /// A run with a checkpoint every 5 steps. `stop` is asked after every step, and may throw as a crash would.
 template <class B, class Model, class T>
-Outcome fit_with(B& b, const Model& model, T& trainee, const train::FitConfig& c, const std::filesystem::path& path, std::function<bool()> stop) {
+Outcome fit_with(B& b, const Model& model, T& trainee, const train::FitConfig& c,
+                 const std::filesystem::path& path, std::function<bool()> stop) {
   train::LossCurve curve;
   test::Snapshot snapshot;
-  const auto result = train::fit(b, model, trainee, samples, c, curve, snapshot, io::Checkpoint{path, 5}, train::StopWhen{std::move(stop)});
+  const auto result = train::fit(b, model, trainee, samples, c, curve, snapshot, io::Checkpoint{path, 5},
+                                 train::StopWhen{std::move(stop)});
   return {snapshot.numbers, curve.loss, result};
 }
 /// A new backend, a new model, new adapters: what a new process has.
-template <class B>
-struct Adapting {
-  template <class M>
-  static auto once(const M& method) {
-    return [method](const std::filesystem::path& path, std::function<bool()> stop, const train::FitConfig& c = config) {
+template <class B> struct Adapting {
+  template <class M> static auto once(const M& method) {
+    return [method](const std::filesystem::path& path, std::function<bool()> stop,
+                    const train::FitConfig& c = config) {
       B b;
       const auto model = test::tiny_model<Frozen<B>>(b);
       auto adapted = adapt::attach(b, model, method, 11);
@@ -51,14 +52,14 @@ struct Adapting {
     };
   }
 };
-template <class B>
-auto pretraining() {
-  return [](const std::filesystem::path& path, std::function<bool()> stop, const train::FitConfig& c = config) {
-    B b;
-    auto model = test::tiny_model<Parameter<B>>(b);
-    train::Everything<B, decltype(model)> everything(model);
-    return fit_with(b, model, everything, c, path, std::move(stop));
-  };
+template <class B> auto pretraining() {
+  return
+      [](const std::filesystem::path& path, std::function<bool()> stop, const train::FitConfig& c = config) {
+        B b;
+        auto model = test::tiny_model<Parameter<B>>(b);
+        train::Everything<B, decltype(model)> everything(model);
+        return fit_with(b, model, everything, c, path, std::move(stop));
+      };
 }
 const auto never = [] { return false; };
 std::function<bool()> after(int steps) {
@@ -71,13 +72,13 @@ std::function<bool()> crash_after(int steps) {
   };
 }
 
-template <class Once>
-void goes_on_as_if_nothing_had_happened(const Once& once) {
+template <class Once> void goes_on_as_if_nothing_had_happened(const Once& once) {
   const Scratch scratch;
   const Outcome whole = once(scratch / "whole", never);
   REQUIRE(whole.loss.size() == 20);
   REQUIRE(whole.loss.back() < whole.loss.front());
-  const auto same = [&](const std::string& file, const std::vector<double>& losses_before, index_t made_before) {
+  const auto same = [&](const std::string& file, const std::vector<double>& losses_before,
+                        index_t made_before) {
     const Outcome rest = once(scratch / file, never);
     REQUIRE(rest.result.steps == 20);
     REQUIRE(rest.loss.size() == static_cast<std::size_t>(20 - made_before));
@@ -94,7 +95,8 @@ void goes_on_as_if_nothing_had_happened(const Once& once) {
   REQUIRE(test::difference(first.state, whole.state) != "");
   same("stopped", first.loss, 7);
 
-  REQUIRE_THROWS_WITH(once(scratch / "crashed", crash_after(8)), "power cut");  // the last that was saved is step 5
+  REQUIRE_THROWS_WITH(once(scratch / "crashed", crash_after(8)),
+                      "power cut");  // the last that was saved is step 5
   same("crashed", whole.loss, 5);
 
   const Outcome again = once(scratch / "whole", never);  // nothing is left to do, and nothing is done
@@ -104,17 +106,21 @@ void goes_on_as_if_nothing_had_happened(const Once& once) {
 }
 }  // namespace
 
-TEMPLATE_TEST_CASE("an interrupted run goes on and ends as the uninterrupted one, bit for bit", "[io][checkpoint]",
-                   cpu::EigenBackend<double>, cpu::EigenBackend<float>) {
+TEMPLATE_TEST_CASE("an interrupted run goes on and ends as the uninterrupted one, bit for bit",
+                   "[io][checkpoint]", cpu::EigenBackend<double>, cpu::EigenBackend<float>) {
   SECTION("LoRA with dropout") {
-    goes_on_as_if_nothing_had_happened(Adapting<TestType>::once(adapt::Lora{.adapter = {.dropout = 0.2}, .placement = {.rank = 4}}));
+    goes_on_as_if_nothing_had_happened(
+        Adapting<TestType>::once(adapt::Lora{.adapter = {.dropout = 0.2}, .placement = {.rank = 4}}));
   }
-  SECTION("P diag(lambda) Q") { goes_on_as_if_nothing_had_happened(Adapting<TestType>::once(adapt::SvdLora{.placement = {.rank = 3}})); }
+  SECTION("P diag(lambda) Q") {
+    goes_on_as_if_nothing_had_happened(Adapting<TestType>::once(adapt::SvdLora{.placement = {.rank = 3}}));
+  }
   SECTION("pretraining") { goes_on_as_if_nothing_had_happened(pretraining<TestType>()); }
 }
 
 namespace {
-const auto lora = Adapting<cpu::EigenBackend<double>>::once(adapt::Lora{.adapter = {.dropout = 0.2}, .placement = {.rank = 4}});
+const auto lora = Adapting<cpu::EigenBackend<double>>::once(
+    adapt::Lora{.adapter = {.dropout = 0.2}, .placement = {.rank = 4}});
 const auto svd = Adapting<cpu::EigenBackend<double>>::once(adapt::SvdLora{.placement = {.rank = 3}});
 }  // namespace
 
@@ -157,13 +163,16 @@ TEST_CASE("a state of another run, model or method is refused with both", "[io][
     REQUIRE(has(what, "lr 0.02,"));
     REQUIRE(has(what, "lr 0.020000000000000004,"));
   }
-  SECTION("another method, where the identity does not tell") { REQUIRE(has(refused(svd, config), "no tensor \"blocks.0.q.Q\"")); }
+  SECTION("another method, where the identity does not tell") {
+    REQUIRE(has(refused(svd, config), "no tensor \"blocks.0.q.Q\""));
+  }
   SECTION("another rank") {
     const auto wider = Adapting<cpu::EigenBackend<double>>::once(adapt::Lora{.placement = {.rank = 5}});
     REQUIRE(has(refused(wider, config), "tensor \"blocks.0.q.A\" is [4, 16], expected [5, 16]"));
   }
   SECTION("fewer sites") {
-    const auto fewer = Adapting<cpu::EigenBackend<double>>::once(adapt::Lora{.placement = {.rank = 4, .sites = {.roles = {Role::query}}}});
+    const auto fewer = Adapting<cpu::EigenBackend<double>>::once(
+        adapt::Lora{.placement = {.rank = 4, .sites = {.roles = {Role::query}}}});
     REQUIRE(has(refused(fewer, config), ", which this run does not have; it is of another run"));
   }
   SECTION("another precision") {
@@ -178,7 +187,8 @@ TEST_CASE("what is no checkpoint is refused", "[io][checkpoint]") {
   const auto refused = [&] { return thrown<FileError>([&] { lora(path, never, config); }); };
   SECTION("truncated") {
     lora(path, after(2), config);
-    for (const std::size_t keep : {std::filesystem::file_size(path) - 8, std::uintmax_t{100}, std::uintmax_t{3}}) {
+    for (const std::size_t keep :
+         {std::filesystem::file_size(path) - 8, std::uintmax_t{100}, std::uintmax_t{3}}) {
       std::filesystem::resize_file(path, keep);
       const auto what = refused();
       CAPTURE(what);
@@ -204,8 +214,11 @@ TEST_CASE("a checkpoint is saved every so many steps, at least one", "[io][check
   const Scratch scratch;
   B b;
   const auto model = test::tiny_model<Frozen<B>>(b);
-  auto adapted = adapt::attach(b, model, adapt::Lora{.placement = {.rank = 1, .sites = {.roles = {Role::query}}}});
-  const auto refused = thrown<ConfigError>([&] { train::fit(b, model, adapted, samples, config, io::Checkpoint{scratch / "c", 0}); });
+  auto adapted =
+      adapt::attach(b, model, adapt::Lora{.placement = {.rank = 1, .sites = {.roles = {Role::query}}}});
+  const auto refused = thrown<ConfigError>([&] {
+    train::fit(b, model, adapted, samples, config, io::Checkpoint{scratch / "c", 0});
+  });
   REQUIRE(refused == "checkpoint: every 0 steps, expected at least 1");
 }
 

@@ -23,8 +23,7 @@ nn::DecoderConfig unusual() {
   c.block.attention.positions.base = 12345.678;
   return c;
 }
-template <class Model>
-std::map<std::string, std::vector<float>> weights(B& b, const Model& model) {
+template <class Model> std::map<std::string, std::vector<float>> weights(B& b, const Model& model) {
   std::map<std::string, std::vector<float>> out;
   model.for_each_weight([&](const std::string& name, const auto& w) { out[name] = nn::numbers(b, w); });
   return out;
@@ -40,8 +39,7 @@ void replace(const std::filesystem::path& file, const std::string& from, const s
   std::ofstream(file, std::ios::binary) << text.replace(at, from.size(), to);
 }
 /// The file once more, with each tensor as `write` has it.
-template <class Write>
-void rewrite(const std::filesystem::path& path, Write write) {
+template <class Write> void rewrite(const std::filesystem::path& path, Write write) {
   io::SafeTensorsWriter out;
   {
     const io::SafeTensors in(path);
@@ -119,12 +117,14 @@ TEST_CASE("a config.json that cannot be right is refused with file and member", 
   };
   REQUIRE(has(after("\"heads\":4,", ""), "no member \"heads\"; the nearest is \"kv_heads\""));
   REQUIRE(has(after("\"format\":", "\"form\":"), "no member \"format\"; the nearest is \"form\""));
-  REQUIRE(has(after("lorica-decoder/1", "lorica-encoder/1"), "\"format\" is \"lorica-encoder/1\", expected \"lorica-decoder/1\""));
+  REQUIRE(has(after("lorica-decoder/1", "lorica-encoder/1"),
+              "\"format\" is \"lorica-encoder/1\", expected \"lorica-decoder/1\""));
   REQUIRE(has(after("\"heads\":4", "\"heads\":\"4\""), "\"heads\": found a string, expected a number"));
   REQUIRE(has(after("\"heads\":4", "\"heads\":4.5"), "\"heads\": found a number, expected an integer"));
   REQUIRE(has(after("\"width\":16", "\"width\":0"), "\"width\" is 0, expected above 0"));
   REQUIRE(has(after("\"layers\":2", "\"layers\":-2"), "\"layers\" is -2, expected above 0"));
-  REQUIRE(has(after("\"norm_eps\":1e-06", "\"norm_eps\":null"), "\"norm_eps\": found null, expected a number"));
+  REQUIRE(
+      has(after("\"norm_eps\":1e-06", "\"norm_eps\":null"), "\"norm_eps\": found null, expected a number"));
   REQUIRE(has(after("{\"format\"", "[\"format\""), "is not valid JSON"));
 }
 
@@ -137,7 +137,8 @@ TEST_CASE("a folder that is none is refused by the file that is missing", "[io][
   REQUIRE(has(refusal(scratch / "m"), (scratch / "m/model.safetensors").string()));
 }
 
-TEST_CASE("weights that do not fit the configuration are refused with file and tensor", "[io][model_folder]") {
+TEST_CASE("weights that do not fit the configuration are refused with file and tensor",
+          "[io][model_folder]") {
   const Scratch scratch;
   B b;
   const auto model = test::tiny_model<Frozen<B>>(b);
@@ -145,8 +146,10 @@ TEST_CASE("weights that do not fit the configuration are refused with file and t
   const auto after = [&](const auto& write) {
     io::save_decoder(b, model, scratch / "m");
     rewrite(file, [&](io::SafeTensorsWriter& out, const io::TensorInfo& t, const std::vector<float>& x) {
-      if (t.name == "blocks.1.k.weight") write(out, t, x);
-      else out.add(t.name, t.shape, x);
+      if (t.name == "blocks.1.k.weight")
+        write(out, t, x);
+      else
+        out.add(t.name, t.shape, x);
     });
     const auto what = refusal(scratch / "m");
     CAPTURE(what);
@@ -154,9 +157,14 @@ TEST_CASE("weights that do not fit the configuration are refused with file and t
     REQUIRE(has(what, "\"blocks.1.k.weight\""));
     return what;
   };
-  REQUIRE(has(after([](auto&, const auto&, const auto&) {}), "no tensor \"blocks.1.k.weight\"; the nearest name is \"blocks.0.k.weight\""));
-  REQUIRE(has(after([](auto& out, const auto& t, const auto& x) { out.add(t.name, {16, 8}, x); }), "is [16, 8], expected [8, 16]"));
-  REQUIRE(has(after([](auto& out, const auto& t, const auto& x) { out.add(t.name, {128}, x); }), "is [128], expected [8, 16]"));
+  REQUIRE(has(after([](auto&, const auto&, const auto&) {}),
+              "no tensor \"blocks.1.k.weight\"; the nearest name is \"blocks.0.k.weight\""));
+  REQUIRE(has(after([](auto& out, const auto& t, const auto& x) {
+                out.add(t.name, {16, 8}, x);
+              }),
+              "is [16, 8], expected [8, 16]"));
+  REQUIRE(has(after([](auto& out, const auto& t, const auto& x) { out.add(t.name, {128}, x); }),
+              "is [128], expected [8, 16]"));
   REQUIRE(has(after([](auto& out, const auto& t, const auto& x) {
                 out.add(t.name, t.shape, std::vector<std::int32_t>(x.size()));
               }),

@@ -12,22 +12,30 @@ using B = cpu::EigenBackend<double>;
 namespace {
 const test::Numbers samples{{1, 2, 3, 4}};
 
-template <class... Callbacks>
-train::FitResult run(index_t steps, Callbacks&&... callbacks) {
+template <class... Callbacks> train::FitResult run(index_t steps, Callbacks&&... callbacks) {
   B b;
   test::Point<B> point(b, {0});
-  return train::fit(b, test::Nothing{}, point, samples, {.steps = steps, .batch = 2, .identity = "a point"}, test::Distance{}, callbacks...);
+  return train::fit(b, test::Nothing{}, point, samples, {.steps = steps, .batch = 2, .identity = "a point"},
+                    test::Distance{}, callbacks...);
 }
 
 /// Writes down what it hears.
 struct Listener {
   std::string heard = {};
   template <class R> void begin(R& r) { heard += message("begin at ", r.step, " of ", r.steps, ';'); }
-  template <class R> void step(R& r, const train::StepInfo& s) { heard += message(s.step, " next ", r.step, ';'); }
+  template <class R> void step(R& r, const train::StepInfo& s) {
+    heard += message(s.step, " next ", r.step, ';');
+  }
   template <class R> void end(R& r) { heard += message("end at ", r.step); }
 };
-struct BeginOnly { int* count; template <class R> void begin(R&) const { ++*count; } };
-struct EndOnly { int* count; template <class R> void end(R&) const { ++*count; } };
+struct BeginOnly {
+  int* count;
+  template <class R> void begin(R&) const { ++*count; }
+};
+struct EndOnly {
+  int* count;
+  template <class R> void end(R&) const { ++*count; }
+};
 struct Deaf {};
 struct Keep {
   std::vector<train::StepInfo> steps = {};
@@ -45,7 +53,8 @@ TEST_CASE("a callback has any of the hooks, or none", "[train][callback]") {
 }
 
 TEST_CASE("what a callback lacks is never asked of it", "[train][callback]") {
-  struct Run {} r;
+  struct Run {
+  } r;
   Deaf deaf;
   train::detail::call_begin(deaf, r);
   train::detail::call_step(deaf, r, {});
@@ -124,7 +133,8 @@ TEST_CASE("a callback sees all that evolves, and whose it is", "[train][callback
   } look;
   run(4, look);
   REQUIRE(look.identity.find("a point; steps 4, batch 2 x 1") == 0);
-  REQUIRE(look.start == test::Numbered{{"step", {0}}, {"w", {0}}, {"w.adam_mean", {0}}, {"w.adam_square", {0}}});
+  REQUIRE(look.start ==
+          test::Numbered{{"step", {0}}, {"w", {0}}, {"w.adam_mean", {0}}, {"w.adam_square", {0}}});
   REQUIRE(look.end_state.at("step") == std::vector<double>{4});
   REQUIRE(look.end_state.at("w")[0] > 0);
   REQUIRE(look.end_state.at("w.adam_mean")[0] < 0);

@@ -68,7 +68,8 @@ TEST_CASE("a text too short for one window is refused", "[train][data]") {
   REQUIRE_THROWS_WITH(Windows(up_to(4), {.length = 0}), "windows: a length of 0 tokens, expected at least 1");
 }
 
-TEST_CASE("every epoch is a permutation of its own, a function of the seed and the position", "[train][data]") {
+TEST_CASE("every epoch is a permutation of its own, a function of the seed and the position",
+          "[train][data]") {
   std::vector<index_t> all(50);
   std::iota(all.begin(), all.end(), index_t{0});
   const auto first = take(Shuffle(7, 50), 0, 50), second = take(Shuffle(7, 50), 50, 50);

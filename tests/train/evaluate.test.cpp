@@ -12,7 +12,8 @@ TEST_CASE("nats for a target are bits by the logarithm of 2", "[train][evaluate]
   REQUIRE(train::bits(0) == 0);
 }
 
-TEST_CASE("an evaluation is the mean over all targets, however they are cut into batches", "[train][evaluate]") {
+TEST_CASE("an evaluation is the mean over all targets, however they are cut into batches",
+          "[train][evaluate]") {
   B b;
   const auto model = test::tiny_model<Frozen<B>>(b);
   const test::RaggedSamples samples;
@@ -36,7 +37,8 @@ TEST_CASE("an evaluation is the mean over all targets, however they are cut into
   }
 }
 
-TEST_CASE("an evaluation has no dropout, even in the middle of training, and no regulariser", "[train][evaluate]") {
+TEST_CASE("an evaluation has no dropout, even in the middle of training, and no regulariser",
+          "[train][evaluate]") {
   B b;
   const auto model = test::tiny_model<Frozen<B>>(b);
   const test::RaggedSamples samples;
@@ -73,5 +75,6 @@ TEST_CASE("an evaluation of nothing is refused", "[train][evaluate]") {
   B b;
   const auto model = test::tiny_model<Frozen<B>>(b);
   REQUIRE_THROWS_WITH(train::evaluate(b, model, Untold{}), "evaluate: no targets in 2 samples");
-  REQUIRE_THROWS_WITH(train::evaluate(b, model, test::RaggedSamples{}, 0), "evaluate: a batch of 0, expected at least 1");
+  REQUIRE_THROWS_WITH(train::evaluate(b, model, test::RaggedSamples{}, 0),
+                      "evaluate: a batch of 0, expected at least 1");
 }

@@ -28,7 +28,8 @@ struct PenaltyCurve {
 };
 /// A run of new adapters on a new model.
 template <class Backend = B, class Method, class Data>
-Outcome run(const Method& method, const Data& data, const FitConfig& c, const nn::DecoderConfig& shape = test::tiny_config()) {
+Outcome run(const Method& method, const Data& data, const FitConfig& c,
+            const nn::DecoderConfig& shape = test::tiny_config()) {
   Backend b;
   const auto model = test::tiny_model<Frozen<Backend>>(b, shape);
   auto adapted = adapt::attach(b, model, method);
@@ -38,8 +39,7 @@ Outcome run(const Method& method, const Data& data, const FitConfig& c, const nn
   const auto result = train::fit(b, model, adapted, data, c, curve, penalty, snapshot);
   return {snapshot.numbers, curve.loss, penalty.value, result};
 }
-template <class Act>
-std::string numeric_error(Act act) {
+template <class Act> std::string numeric_error(Act act) {
   try {
     act();
   } catch (const NumericError& e) {
@@ -87,7 +87,8 @@ TEST_CASE("the norm is told before clipping, the gradient used is clipped", "[tr
       clipped = train::gradient_norm(r.backend, point, s.step);
     }
   } watch{point};
-  train::fit(b, test::Nothing{}, point, samples, {.steps = 1, .batch = 2, .clip = 0.25}, test::Distance{}, watch);
+  train::fit(b, test::Nothing{}, point, samples, {.steps = 1, .batch = 2, .clip = 0.25}, test::Distance{},
+             watch);
   REQUIRE(watch.norm == Approx(10).epsilon(1e-15));
   REQUIRE(watch.clipped == Approx(0.25 * 10 / (10 + 1e-6)).epsilon(1e-14));
 }
@@ -95,17 +96,20 @@ TEST_CASE("the norm is told before clipping, the gradient used is clipped", "[tr
 TEST_CASE("k micro-batches of n are one batch of k n, whatever targets they have", "[train][fit]") {
   const test::RaggedSamples samples;
   const auto with = [&](const auto& method, index_t batch, index_t accumulate) {
-    return run(method, samples, {.steps = 8, .batch = batch, .accumulate = accumulate, .optimizer = {.lr = 5e-3}});
+    return run(method, samples,
+               {.steps = 8, .batch = batch, .accumulate = accumulate, .optimizer = {.lr = 5e-3}});
   };
   const auto same = [&](const auto& method) {
     const auto whole = with(method, 6, 1);
     REQUIRE(whole.loss.back() != whole.loss.front());
-    for (const index_t batch : {index_t{3}, index_t{2}, index_t{1}}) {  // single samples may have no target at all
+    for (const index_t batch :
+         {index_t{3}, index_t{2}, index_t{1}}) {  // single samples may have no target at all
       CAPTURE(batch);
       const auto cut = with(method, batch, 6 / batch);
       REQUIRE(test::distance(cut.state, whole.state) < 1e-12);
       REQUIRE(test::relative_error(cut.loss, whole.loss) < 1e-12);
-      REQUIRE(test::relative_error(cut.penalty, whole.penalty) < 1e-12);  // enters once, however often we accumulate
+      REQUIRE(test::relative_error(cut.penalty, whole.penalty) <
+              1e-12);  // enters once, however often we accumulate
       REQUIRE(cut.result.targets == whole.result.targets);
     }
     REQUIRE(test::distance(with(method, 3, 1).state, whole.state) > 1e-6);
@@ -142,9 +146,10 @@ TEST_CASE("a trainee is told of every pass, and asked for its regulariser once a
       if (s.step == 0) loss = s.loss, penalty = s.penalty, gradient = point.w.grad.host<double>(r.backend);
     }
   } note{point};
-  train::fit(b, test::Nothing{}, point, samples, {.steps = 2, .batch = 1, .accumulate = 2, .clip = 0}, test::Distance{}, note);
+  train::fit(b, test::Nothing{}, point, samples, {.steps = 2, .batch = 1, .accumulate = 2, .clip = 0},
+             test::Distance{}, note);
   REQUIRE(point.heard == "begin 2;draw 0;draw 1;penalty;after 0;draw 2;draw 3;penalty;after 1;rest;");
-  REQUIRE(note.loss == 15);                                       // ((4 + 1) + (16 + 9)) / 2, the regulariser apart
+  REQUIRE(note.loss == 15);  // ((4 + 1) + (16 + 9)) / 2, the regulariser apart
   REQUIRE(note.penalty == 5);
   REQUIRE(note.gradient == std::vector<double>{-6 + 2, -4 + 4});  // 2 (w - 4) + 2 w
 }
@@ -158,13 +163,14 @@ TEST_CASE("a run is a function of its seed", "[train][fit]") {
   REQUIRE(one.loss != other.loss);
 }
 
-TEMPLATE_TEST_CASE("a run does not depend on how many threads there are", "[train][fit]", cpu::EigenBackend<double>,
-                   cpu::EigenBackend<float>) {
-  const nn::DecoderConfig shape{.vocabulary = 31,
-                                .width = 64,
-                                .layers = 1,
-                                .positions = 32,
-                                .block = {.attention = {.heads = 4, .kv_heads = 2}, .feed_forward = {.hidden = 112}}};
+TEMPLATE_TEST_CASE("a run does not depend on how many threads there are", "[train][fit]",
+                   cpu::EigenBackend<double>, cpu::EigenBackend<float>) {
+  const nn::DecoderConfig shape{
+      .vocabulary = 31,
+      .width = 64,
+      .layers = 1,
+      .positions = 32,
+      .block = {.attention = {.heads = 4, .kv_heads = 2}, .feed_forward = {.hidden = 112}}};
   const train::Windows text(test::tiny_text(2000), {.length = 32});
   adapt::Lora method = lora;
   method.adapter.dropout = 0.1;
@@ -221,10 +227,12 @@ TEST_CASE("a parameter that becomes NaN ends the run with its name and the step"
   Parameter<B>& down = adapted.slots()[6].state.factors.b;
   REQUIRE(down.name == "blocks.0.down.B");
   const auto what = numeric_error([&] {
-    train::fit(b, model, adapted, test::RaggedSamples{}, {.steps = 9, .batch = 4, .optimizer = {.lr = 0.25}}, Poison{down});
+    train::fit(b, model, adapted, test::RaggedSamples{}, {.steps = 9, .batch = 4, .optimizer = {.lr = 0.25}},
+               Poison{down});
   });
   REQUIRE(what ==
-          "step 3: the loss is nan, and the parameter blocks.0.down.B is not finite; lower the learning rate (0.25 at this step), or look for tokens "
+          "step 3: the loss is nan, and the parameter blocks.0.down.B is not finite; lower the learning rate "
+          "(0.25 at this step), or look for tokens "
           "the model has never seen");
 }
 
@@ -232,7 +240,8 @@ TEST_CASE("a loss that is not finite though all parameters are says so", "[train
   B b;
   test::Point<B> point(b, {1e200});
   const test::Numbers samples{{3, 5}};
-  const auto what = numeric_error([&] { train::fit(b, test::Nothing{}, point, samples, {.steps = 1}, test::Distance{}); });
+  const auto what =
+      numeric_error([&] { train::fit(b, test::Nothing{}, point, samples, {.steps = 1}, test::Distance{}); });
   REQUIRE(what.find("step 0: the loss is inf, though every parameter is finite; lower") == 0);
 }
 
@@ -240,13 +249,15 @@ TEST_CASE("a gradient that is not finite ends the run before the step is made", 
   struct Wild : test::Point<B> {
     using Point::Point;
     std::optional<MasterVar<B>> penalty(Tape<B>& tape) {
-      return lorica::scale(squared_error(tape.leaf(w), zeros<double>(tape.backend(), 1, 1)), std::numeric_limits<double>::infinity());
+      return lorica::scale(squared_error(tape.leaf(w), zeros<double>(tape.backend(), 1, 1)),
+                           std::numeric_limits<double>::infinity());
     }
   };
   B b;
   Wild point(b, {1});
   const test::Numbers samples{{3, 5}};
-  const auto what = numeric_error([&] { train::fit(b, test::Nothing{}, point, samples, {.steps = 1}, test::Distance{}); });
+  const auto what =
+      numeric_error([&] { train::fit(b, test::Nothing{}, point, samples, {.steps = 1}, test::Distance{}); });
   REQUIRE(what.find("step 0: the gradient of w is not finite; lower the learning rate, or clip") == 0);
   REQUIRE(point.w.value.host<double>(b) == std::vector<double>{1});
 }
@@ -268,9 +279,11 @@ struct Rated : test::Point<B> {
 };
 }  // namespace
 
-TEST_CASE("the rate follows the schedule and the trainee's own multiple; a rate of 0 keeps still", "[train][fit]") {
+TEST_CASE("the rate follows the schedule and the trainee's own multiple, a rate of 0 keeps still",
+          "[train][fit]") {
   const test::Numbers samples{{3}};
-  const FitConfig config{.steps = 1, .batch = 1, .optimizer = {.lr = 0.5, .weight_decay = 0}, .schedule = {.warmup = 1}};
+  const FitConfig config{
+      .steps = 1, .batch = 1, .optimizer = {.lr = 0.5, .weight_decay = 0}, .schedule = {.warmup = 1}};
   const auto moved = [&](double rate, const FitConfig& c) {
     B b;
     Rated point(b, rate);
@@ -298,11 +311,14 @@ TEST_CASE("a configuration that cannot be right is refused before the first step
   refused({.batch = 0}, "fit: a batch of 0 accumulated 1 times, expected at least 1 and 1");
   refused({.accumulate = -1}, "fit: a batch of 16 accumulated -1 times, expected at least 1 and 1");
   refused({.optimizer = {.lr = 0}}, "fit: the learning rate is 0, expected above 0");
-  refused({.optimizer = {.lr = std::numeric_limits<double>::infinity()}}, "fit: the learning rate is inf, expected above 0");
+  refused({.optimizer = {.lr = std::numeric_limits<double>::infinity()}},
+          "fit: the learning rate is inf, expected above 0");
   refused({.optimizer = {.beta1 = 1}}, "fit: the betas are 1 and 0.999, expected 0 <= beta < 1");
   refused({.optimizer = {.beta2 = -0.5}}, "fit: the betas are 0.9 and -0.5, expected 0 <= beta < 1");
-  refused({.optimizer = {.eps = 0}}, "fit: eps is 0 and the weight decay 0.01, expected above 0, and 0 or above");
-  refused({.optimizer = {.weight_decay = -1}}, "fit: eps is 1e-08 and the weight decay -1, expected above 0, and 0 or above");
+  refused({.optimizer = {.eps = 0}},
+          "fit: eps is 0 and the weight decay 0.01, expected above 0, and 0 or above");
+  refused({.optimizer = {.weight_decay = -1}},
+          "fit: eps is 1e-08 and the weight decay -1, expected above 0, and 0 or above");
   refused({.clip = -1}, "fit: clipping at a norm of -1, expected 0 (off) or above");
   refused({.steps = 5, .schedule = {.warmup = 6}}, "schedule: a warm-up of 6 steps in a run of 5");
 }
@@ -319,7 +335,8 @@ TEST_CASE("a run's identity tells apart whatever a resumed run must agree on", "
   REQUIRE(differs([](FitConfig& c) { c.steps = 101; }));
   REQUIRE(differs([](FitConfig& c) { c.batch = 8; }));
   REQUIRE(differs([](FitConfig& c) { c.accumulate = 2; }));
-  REQUIRE(differs([](FitConfig& c) { c.optimizer.lr = std::nextafter(c.optimizer.lr, 1); }));  // the last bit counts
+  REQUIRE(differs(
+      [](FitConfig& c) { c.optimizer.lr = std::nextafter(c.optimizer.lr, 1); }));  // the last bit counts
   REQUIRE(differs([](FitConfig& c) { c.optimizer.weight_decay = 0; }));
   REQUIRE(differs([](FitConfig& c) { c.schedule.shape = train::Schedule::cosine; }));
   REQUIRE(differs([](FitConfig& c) { c.clip = 0; }));

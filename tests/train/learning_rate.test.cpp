@@ -29,7 +29,8 @@ TEST_CASE("a schedule rises over its warm-up and then follows its shape", "[trai
   near(over({.warmup = 4}, 6), {0.25, 0.5, 0.75, 1, 1, 1});
   near(over({.shape = Schedule::linear}, 4), {1, 0.75, 0.5, 0.25});
   near(over({.shape = Schedule::linear, .warmup = 2, .floor = 0.2}, 6), {0.5, 1, 1, 0.8, 0.6, 0.4});
-  near(over({.shape = Schedule::cosine}, 4), {1, 0.5 + 0.25 * std::sqrt(2.0), 0.5, 0.5 - 0.25 * std::sqrt(2.0)});
+  near(over({.shape = Schedule::cosine}, 4),
+       {1, 0.5 + 0.25 * std::sqrt(2.0), 0.5, 0.5 - 0.25 * std::sqrt(2.0)});
   near(over({.shape = Schedule::cosine, .warmup = 1, .floor = 0.1}, 5),
        {1, 1, 0.1 + 0.9 * (0.5 + 0.25 * std::sqrt(2.0)), 0.55, 0.1 + 0.9 * (0.5 - 0.25 * std::sqrt(2.0))});
 }
@@ -53,6 +54,7 @@ TEST_CASE("a schedule that does not fit its run is refused", "[train][learning_r
       nan{.floor = std::numeric_limits<double>::quiet_NaN()};
   REQUIRE_THROWS_WITH(late.validate(5), "schedule: a warm-up of 6 steps in a run of 5");
   REQUIRE_THROWS_WITH(negative.validate(5), "schedule: a warm-up of -1 steps in a run of 5");
-  REQUIRE_THROWS_WITH(high.validate(5), "schedule: the floor is 1.5, expected 0 to 1 (a multiple of the peak)");
+  REQUIRE_THROWS_WITH(high.validate(5),
+                      "schedule: the floor is 1.5, expected 0 to 1 (a multiple of the peak)");
   REQUIRE_THROWS_AS(nan.validate(5), ConfigError);
 }

@@ -24,19 +24,21 @@ std::vector<double> gradient(index_t step, const std::vector<double>& w) {
   if (step < 5) g[3] = 0;
   return g;
 }
-template <Backend B>
-struct Moments : StateVisitor<B> {
+template <Backend B> struct Moments : StateVisitor<B> {
   B& backend;
   std::map<std::string, std::vector<double>> of = {};
   explicit Moments(B& b) : backend(b) {}
-  void tensor(const std::string& name, MasterTensor<B>& t) override { of[name] = t.template host<double>(backend); }
+  void tensor(const std::string& name, MasterTensor<B>& t) override {
+    of[name] = t.template host<double>(backend);
+  }
   void number(const std::string&, double&) override {}
   void count(const std::string&, index_t&) override {}
 };
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("AdamW walks as PyTorch's does, with its moments, over 100 steps", "[train][optimizer]", LORICA_BACKENDS) {
+TEMPLATE_TEST_CASE("AdamW walks as PyTorch's does, with its moments, over 100 steps", "[train][optimizer]",
+                   LORICA_BACKENDS) {
   using B = TestType;
   const double tolerance = std::same_as<typename B::master, double> ? 1e-12 : 1e-5;
   const auto oracle = io::json::read(std::filesystem::path(LORICA_TESTS_DIR) / "oracle/adamw.json");
@@ -45,7 +47,8 @@ TEMPLATE_TEST_CASE("AdamW walks as PyTorch's does, with its moments, over 100 st
   for (const auto& c : oracle.at("cases").as_array()) {
     B b;
     const auto value = [&](const char* key) { return c.at(key).as_number(); };
-    const train::AdamW config{value("lr"), value("beta1"), value("beta2"), value("eps"), value("weight_decay")};
+    const train::AdamW config{value("lr"), value("beta1"), value("beta2"), value("eps"),
+                              value("weight_decay")};
     Parameter<B> p{"w", MasterTensor<B>(b, 2, 3, start), {}};
     typename train::AdamW::template state<B> state;
     index_t step = 0;
@@ -72,16 +75,18 @@ TEMPLATE_TEST_CASE("weight decay is no part of the gradient", "[train][optimizer
   B b;
   Parameter<B> p{"w", MasterTensor<B>(b, 1, 2, std::vector<double>{8, -4}), zeros<M>(b, 1, 2)};
   typename train::AdamW::template state<B> state;
-  state.update(b, train::AdamW{.lr = 7, .weight_decay = 0.5}, p, 0.5, 1);  // the rate that counts is the one given
+  state.update(b, train::AdamW{.lr = 7, .weight_decay = 0.5}, p, 0.5,
+               1);  // the rate that counts is the one given
   REQUIRE(p.value.template host<double>(b) == std::vector<double>{6, -3});
 }
 
-TEMPLATE_TEST_CASE("every parameter has moments of its own, at zero before its first step", "[train][optimizer]",
-                   LORICA_BACKENDS) {
+TEMPLATE_TEST_CASE("every parameter has moments of its own, at zero before its first step",
+                   "[train][optimizer]", LORICA_BACKENDS) {
   using B = TestType;
   B b;
   const auto one = [&](const char* name, double g) {
-    return Parameter<B>{name, MasterTensor<B>(b, 1, 1, std::vector<double>{1}), MasterTensor<B>(b, 1, 1, std::vector<double>{g})};
+    return Parameter<B>{name, MasterTensor<B>(b, 1, 1, std::vector<double>{1}),
+                        MasterTensor<B>(b, 1, 1, std::vector<double>{g})};
   };
   Parameter<B> x = one("x", 4), y = one("y", -2);
   typename train::AdamW::template state<B> state;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// @file tests/train/tiny.hpp
-/// Things to train in milliseconds: a decoder of two layers, ragged samples, and a problem without any network.
+/// Things to train in milliseconds: a decoder of two layers, ragged samples, and a problem without any
+/// network.
 #pragma once
 
 #include <lorica/adapt/attach.hpp>
@@ -34,7 +35,8 @@ inline std::vector<std::int32_t> tiny_text(index_t n, Seed seed = 3) {
   for (index_t i = 0; i < n; ++i) {
     const auto u = static_cast<std::uint64_t>(i);
     const bool jump = i == 0 || random.below(5, 2 * u) == 0;
-    text.push_back(jump ? static_cast<std::int32_t>(random.below(31, 2 * u + 1)) : (text.back() * 3 + 1) % 31);
+    text.push_back(jump ? static_cast<std::int32_t>(random.below(31, 2 * u + 1))
+                        : (text.back() * 3 + 1) % 31);
   }
   return text;
 }
@@ -55,11 +57,10 @@ struct RaggedSamples {
   }
 };
 
-/// A model that is nothing, a parameter w [1, d], and a loss: the sum over targets t of |w - t|^2. One can follow it by
-/// hand: the gradient is 2 (count w - sum of targets) in every element.
+/// A model that is nothing, a parameter w [1, d], and a loss: the sum over targets t of |w - t|^2. One can
+/// follow it by hand: the gradient is 2 (count w - sum of targets) in every element.
 struct Nothing {};
-template <Backend B>
-struct Point {
+template <Backend B> struct Point {
   Parameter<B> w;
 
   explicit Point(B& b, const std::vector<double>& at)
@@ -77,18 +78,21 @@ struct Distance {
       MasterVar<B> sum = squared_error(w, w.value());  // 0, and so is its gradient
       const std::vector<double> targets = numbers(b, batch.targets);
       for (const double t : targets)
-        sum = add(std::move(sum), squared_error(w, MasterTensor<B>(b, 1, w.cols(), std::vector<double>(static_cast<std::size_t>(w.cols()), t))));
+        sum = add(
+            std::move(sum),
+            squared_error(w, MasterTensor<B>(b, 1, w.cols(),
+                                             std::vector<double>(static_cast<std::size_t>(w.cols()), t))));
       return {sum, batch.targets.count};
     } else {
       return {tape.constant(zeros<typename B::master>(b, 1, 1)), batch.targets.count};
     }
   }
-  template <Backend B>
-  index_t targets_of(const nn::Batch<B>& batch, index_t s) const { return batch.targets_in(s); }
+  template <Backend B> index_t targets_of(const nn::Batch<B>& batch, index_t s) const {
+    return batch.targets_in(s);
+  }
 
  private:
-  template <Backend B>
-  static std::vector<double> numbers(B& b, const Targets<B>& t) {
+  template <Backend B> static std::vector<double> numbers(B& b, const Targets<B>& t) {
     std::vector<std::int32_t> ids(static_cast<std::size_t>(t.count));
     b.download(t.target.data(), std::span<std::int32_t>(ids));
     return {ids.begin(), ids.end()};
@@ -107,20 +111,20 @@ struct Numbers {
 
 /// Every number of a tree of state, by name.
 using Numbered = std::map<std::string, std::vector<double>>;
-template <Backend B>
-struct StateCopy : StateVisitor<B> {
+template <Backend B> struct StateCopy : StateVisitor<B> {
   B& backend;
   Numbered numbers = {};
   explicit StateCopy(B& b) : backend(b) {}
-  void tensor(const std::string& name, MasterTensor<B>& t) override { numbers[name] = t.template host<double>(backend); }
+  void tensor(const std::string& name, MasterTensor<B>& t) override {
+    numbers[name] = t.template host<double>(backend);
+  }
   void number(const std::string& name, double& x) override { numbers[name] = {x}; }
   void count(const std::string& name, index_t& n) override { numbers[name] = {double(n)}; }
 };
 /// A callback that keeps all that evolves, as it is when the run ends.
 struct Snapshot {
   Numbered numbers = {};
-  template <class R>
-  void end(R& run) {
+  template <class R> void end(R& run) {
     StateCopy copy(run.backend);
     run.visit_state(copy);
     numbers = copy.numbers;
@@ -137,7 +141,8 @@ inline std::string difference(const Numbered& a, const Numbered& b) {
   }
   return {};
 }
-/// The largest difference of two trees, relative in the Frobenius norm of its tensor; infinite where the names differ.
+/// The largest difference of two trees, relative in the Frobenius norm of its tensor; infinite where the
+/// names differ.
 inline double distance(const Numbered& a, const Numbered& b) {
   if (a.size() != b.size()) return std::numeric_limits<double>::infinity();
   double most = 0;

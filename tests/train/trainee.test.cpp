@@ -6,7 +6,8 @@
 
 using namespace lorica;
 
-TEMPLATE_TEST_CASE("everything of a model whose weights are parameters trains", "[train][trainee]", LORICA_BACKENDS) {
+TEMPLATE_TEST_CASE("everything of a model whose weights are parameters trains", "[train][trainee]",
+                   LORICA_BACKENDS) {
   using B = TestType;
   B b;
   auto model = test::tiny_model<Parameter<B>>(b);

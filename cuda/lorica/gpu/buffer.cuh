@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /// @file lorica/gpu/buffer.cuh
-/// Memory of Thrust's device, used again: asking a device for memory stops it, and a training step asks for the same
-/// sizes every time. All work runs in one stream, so a block may be handed out while its last reader is still queued.
+/// Memory of Thrust's device, used again: asking a device for memory stops it, and a training step asks for
+/// the same sizes every time. All work runs in one stream, so a block may be handed out while its last reader
+/// is still queued.
 #pragma once
 
 #include <lorica/core/bf16.hpp>
@@ -75,7 +76,8 @@ class Pool {
   void reset_peak() noexcept { peak_ = in_use_; }
 
  private:
-  /// The next multiple of an eighth of the power of two below: at most 12.5 % lost, and ragged batches meet again.
+  /// The next multiple of an eighth of the power of two below: at most 12.5 % lost, and ragged batches meet
+  /// again.
   static std::size_t size_class(std::size_t bytes) {
     std::size_t step = 256;
     while (step * 16 < bytes) step *= 2;
@@ -87,16 +89,19 @@ class Pool {
   std::size_t in_use_ = 0, peak_ = 0, held_ = 0;
 };
 
-/// n values of T in the device's memory, contents unspecified. Moves, never copies; data() is for the device to read.
-template <class T>
-class Buffer {
+/// n values of T in the device's memory, contents unspecified. Moves, never copies; data() is for the device
+/// to read.
+template <class T> class Buffer {
  public:
   Buffer() = default;
   Buffer(std::shared_ptr<Pool> pool, index_t n)
-      : pool_(std::move(pool)), bytes_(static_cast<std::size_t>(n) * sizeof(T)),
+      : pool_(std::move(pool)),
+        bytes_(static_cast<std::size_t>(n) * sizeof(T)),
         data_(reinterpret_cast<T*>(pool_->take(bytes_))) {}
   Buffer(Buffer&& o) noexcept
-      : pool_(std::move(o.pool_)), bytes_(std::exchange(o.bytes_, 0)), data_(std::exchange(o.data_, nullptr)) {}
+      : pool_(std::move(o.pool_)),
+        bytes_(std::exchange(o.bytes_, 0)),
+        data_(std::exchange(o.data_, nullptr)) {}
   Buffer& operator=(Buffer&& o) noexcept {
     Buffer moved(std::move(o));
     std::swap(pool_, moved.pool_);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// @file lorica/gpu/loop_gemm.cuh
-/// The one verb Thrust lacks, as one index for every c_ij: it runs wherever Thrust runs, takes any mixture of types and
-/// any stride, and is the reference for faster policies.
+/// The one verb Thrust lacks, as one index for every c_ij: it runs wherever Thrust runs, takes any mixture of
+/// types and any stride, and is the reference for faster policies.
 #pragma once
 
 #include <lorica/core/bf16.hpp>
@@ -19,14 +19,13 @@ namespace lorica::gpu {
 namespace detail {
 
 /// f(i) for i in 0 .. n, at once.
-template <class F>
-void for_each_index(index_t n, F f) {
+template <class F> void for_each_index(index_t n, F f) {
   if (n > 0) thrust::for_each_n(thrust::device, thrust::counting_iterator<index_t>(0), n, f);
 }
 
-/// Index i * n + j: c_ij, summed in Wide over the depth. Strides of op(A) and op(B) by row (_i, _p) and column.
-template <class Wide, class TA, class TB, class TC>
-struct GemmElement {
+/// Index i * n + j: c_ij, summed in Wide over the depth. Strides of op(A) and op(B) by row (_i, _p) and
+/// column.
+template <class Wide, class TA, class TB, class TC> struct GemmElement {
   const TA* a;
   const TB* b;
   MatrixRef<TC> c;
@@ -35,7 +34,8 @@ struct GemmElement {
   LORICA_HD void operator()(index_t index) const {
     const index_t i = index / c.cols, j = index % c.cols;
     Wide s = 0;
-    for (index_t p = 0; p < depth; ++p) s += convert<Wide>(a[i * a_i + p * a_p]) * convert<Wide>(b[p * b_p + j * b_j]);
+    for (index_t p = 0; p < depth; ++p)
+      s += convert<Wide>(a[i * a_i + p * a_p]) * convert<Wide>(b[p * b_p + j * b_j]);
     s *= alpha;
     TC& out = c.row(i)[j];
     if (beta != Wide(0)) s += beta * convert<Wide>(out);
@@ -49,27 +49,28 @@ struct GemmElement {
 struct IdentityPacking {
   static constexpr double pack_factor = 1.0;
 
-  template <class T>
-  struct packed {
+  template <class T> struct packed {
     MatrixRef<const T> w;
     std::shared_ptr<const void> keep;
   };
-  template <class T>
-  static packed<T> pack(MatrixRef<const T> w, std::shared_ptr<const void> keep) { return {w, std::move(keep)}; }
-  template <class T>
-  static MatrixRef<const T> unpacked(const packed<T>& p) { return p.w; }
+  template <class T> static packed<T> pack(MatrixRef<const T> w, std::shared_ptr<const void> keep) {
+    return {w, std::move(keep)};
+  }
+  template <class T> static MatrixRef<const T> unpacked(const packed<T>& p) { return p.w; }
 };
 
 /// The portable GEMM policy. Sums are taken in the widest of the types that meet.
 struct LoopGemm : IdentityPacking {
   /// C <- alpha op(A) op(B) + beta C
   template <class S, class TA, class TB, class TC>
-  void gemm(Trans ta, Trans tb, S alpha, MatrixRef<const TA> a, MatrixRef<const TB> b, S beta, MatrixRef<TC> c) const {
+  void gemm(Trans ta, Trans tb, S alpha, MatrixRef<const TA> a, MatrixRef<const TB> b, S beta,
+            MatrixRef<TC> c) const {
     using Wide = std::common_type_t<arithmetic_t<S>, arithmetic_t<TA>, arithmetic_t<TB>, arithmetic_t<TC>>;
     const bool na = ta == Trans::no, nb = tb == Trans::no;
-    detail::for_each_index(c.size(), detail::GemmElement<Wide, TA, TB, TC>{
-        a.data, b.data, c, na ? a.cols : a.rows, na ? a.stride : 1, na ? 1 : a.stride, nb ? b.stride : 1,
-        nb ? 1 : b.stride, convert<Wide>(alpha), convert<Wide>(beta)});
+    detail::for_each_index(
+        c.size(), detail::GemmElement<Wide, TA, TB, TC>{
+                      a.data, b.data, c, na ? a.cols : a.rows, na ? a.stride : 1, na ? 1 : a.stride,
+                      nb ? b.stride : 1, nb ? 1 : b.stride, convert<Wide>(alpha), convert<Wide>(beta)});
   }
 };
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /// @file lorica/gpu/thrust_backend.cuh
-/// One source, three machines: CUDA under nvcc; OpenMP or serial C++ under any compiler, where THRUST_DEVICE_SYSTEM says
-/// OMP or CPP. Only the Gemm policy differs. Thrust checks every call it makes and throws thrust::system_error.
+/// One source, three machines: CUDA under nvcc; OpenMP or serial C++ under any compiler, where
+/// THRUST_DEVICE_SYSTEM says OMP or CPP. Only the Gemm policy differs. Thrust checks every call it makes and
+/// throws thrust::system_error.
 #pragma once
 
 #include <lorica/core/backend.hpp>
@@ -22,15 +23,13 @@ namespace detail {
 
 /// y_i <- f(x_i, ...)
 template <class F, class Y, class... X> struct Mapped;
-template <class F, class Y, class A>
-struct Mapped<F, Y, A> {
+template <class F, class Y, class A> struct Mapped<F, Y, A> {
   F f;
   Y* y;
   const A* a;
   LORICA_HD void operator()(index_t i) const { y[i] = convert<Y>(f(convert<arithmetic_t<A>>(a[i]))); }
 };
-template <class F, class Y, class A, class B>
-struct Mapped<F, Y, A, B> {
+template <class F, class Y, class A, class B> struct Mapped<F, Y, A, B> {
   F f;
   Y* y;
   const A* a;
@@ -39,25 +38,28 @@ struct Mapped<F, Y, A, B> {
     y[i] = convert<Y>(f(convert<arithmetic_t<A>>(a[i]), convert<arithmetic_t<B>>(b[i])));
   }
 };
-template <class F, class Y, class A, class B, class C>
-struct Mapped<F, Y, A, B, C> {
+template <class F, class Y, class A, class B, class C> struct Mapped<F, Y, A, B, C> {
   F f;
   Y* y;
   const A* a;
   const B* b;
   const C* c;
   LORICA_HD void operator()(index_t i) const {
-    y[i] = convert<Y>(f(convert<arithmetic_t<A>>(a[i]), convert<arithmetic_t<B>>(b[i]), convert<arithmetic_t<C>>(c[i])));
+    y[i] = convert<Y>(
+        f(convert<arithmetic_t<A>>(a[i]), convert<arithmetic_t<B>>(b[i]), convert<arithmetic_t<C>>(c[i])));
   }
 };
 
-template <class T> struct Itself { LORICA_HD double operator()(T x) const { return convert<double>(x); } };
-template <class T> struct Square { LORICA_HD double operator()(T x) const { return convert<double>(x) * convert<double>(x); } };
+template <class T> struct Itself {
+  LORICA_HD double operator()(T x) const { return convert<double>(x); }
+};
+template <class T> struct Square {
+  LORICA_HD double operator()(T x) const { return convert<double>(x) * convert<double>(x); }
+};
 
 /// Piece i of a sum: at most `piece_size` neighbours, in order.
 inline constexpr index_t piece_size = 256;
-template <class F, class T>
-struct PieceSum {
+template <class F, class T> struct PieceSum {
   F f;
   const T* x;
   index_t n;
@@ -71,8 +73,7 @@ struct PieceSum {
 };
 
 /// d_j <- sum_i x_ij + beta d_j: one index a column, so the order is always the same.
-template <class T, class M>
-struct ColumnSum {
+template <class T, class M> struct ColumnSum {
   MatrixRef<T> x;
   M beta;
   M* d;
@@ -83,8 +84,7 @@ struct ColumnSum {
   }
 };
 /// d_j <- sum_i x_ij y_ij + beta d_j
-template <class T, class U, class M>
-struct ColumnDot {
+template <class T, class U, class M> struct ColumnDot {
   MatrixRef<T> x;
   MatrixRef<U> y;
   M beta;
@@ -95,24 +95,23 @@ struct ColumnDot {
     d[j] = beta == M(0) ? s : s + beta * d[j];
   }
 };
-template <class T>
-struct CopyElement {
+template <class T> struct CopyElement {
   MatrixRef<const T> from;
   MatrixRef<T> to;
-  LORICA_HD void operator()(index_t i) const { to.row(i / to.cols)[i % to.cols] = from.row(i / to.cols)[i % to.cols]; }
+  LORICA_HD void operator()(index_t i) const {
+    to.row(i / to.cols)[i % to.cols] = from.row(i / to.cols)[i % to.cols];
+  }
 };
 /// Ascending, whatever is not a number last.
-template <class T>
-struct NanLast {
+template <class T> struct NanLast {
   LORICA_HD bool operator()(T a, T b) const { return a < b || (a == a && b != b); }
 };
 
 }  // namespace detail
 
-/// T: weights and activations; Master: parameters, gradients, statistics, the residual stream. Memory is the device's:
-/// what data() of a buffer points to may be read by these verbs alone.
-template <Scalar T, class Gemm = LoopGemm, Scalar Master = arithmetic_t<T>>
-class ThrustBackend {
+/// T: weights and activations; Master: parameters, gradients, statistics, the residual stream. Memory is the
+/// device's: what data() of a buffer points to may be read by these verbs alone.
+template <Scalar T, class Gemm = LoopGemm, Scalar Master = arithmetic_t<T>> class ThrustBackend {
  public:
   using scalar = T;
   using master = Master;
@@ -140,13 +139,17 @@ class ThrustBackend {
 
   // --- products ---
   template <class TA, class TB, class TC>
-  void gemm(Trans ta, Trans tb, Master alpha, MatrixRef<TA> a, MatrixRef<TB> b, Master beta, MatrixRef<TC> c) {
-    const Shape x = ta == Trans::no ? a.shape() : Shape{a.cols, a.rows}, y = tb == Trans::no ? b.shape() : Shape{b.cols, b.rows};
+  void gemm(Trans ta, Trans tb, Master alpha, MatrixRef<TA> a, MatrixRef<TB> b, Master beta,
+            MatrixRef<TC> c) {
+    const Shape x = ta == Trans::no ? a.shape() : Shape{a.cols, a.rows},
+                y = tb == Trans::no ? b.shape() : Shape{b.cols, b.rows};
     expects_shape("gemm", "op(B)", y, {x.cols, c.cols});
     expects_shape("gemm", "C", c.shape(), {x.rows, y.cols});
     gemm_.gemm(ta, tb, alpha, MatrixRef<const TA>(a), MatrixRef<const TB>(b), beta, c);
   }
-  [[nodiscard]] packed pack(MatrixRef<const T> w, std::shared_ptr<const void> keep) { return gemm_.pack(w, std::move(keep)); }
+  [[nodiscard]] packed pack(MatrixRef<const T> w, std::shared_ptr<const void> keep) {
+    return gemm_.pack(w, std::move(keep));
+  }
   void unpack(const packed& p, MatrixRef<T> w) {
     const MatrixRef<const T> from = gemm_.unpacked(p);
     expects_shape("unpack", "W", w.shape(), from.shape());
@@ -161,16 +164,21 @@ class ThrustBackend {
   }
 
   // --- elementwise ---
-  template <class F, class Y, class... X>
-  void map(index_t n, F f, Y* y, const X*... x) { detail::for_each_index(n, detail::Mapped<F, Y, X...>{f, y, x...}); }
+  template <class F, class Y, class... X> void map(index_t n, F f, Y* y, const X*... x) {
+    detail::for_each_index(n, detail::Mapped<F, Y, X...>{f, y, x...});
+  }
 
   // --- rows ---
   template <class F> void for_rows(index_t n, F f) { detail::for_each_index(n, f); }
   template <class F> void for_each_index(index_t n, F f) { detail::for_each_index(n, f); }
 
   // --- reductions ---
-  template <class U> [[nodiscard]] double sum(const U* x, index_t n) { return total(x, n, detail::Itself<U>{}); }
-  template <class U> [[nodiscard]] double sum_squares(const U* x, index_t n) { return total(x, n, detail::Square<U>{}); }
+  template <class U> [[nodiscard]] double sum(const U* x, index_t n) {
+    return total(x, n, detail::Itself<U>{});
+  }
+  template <class U> [[nodiscard]] double sum_squares(const U* x, index_t n) {
+    return total(x, n, detail::Square<U>{});
+  }
   template <class U> void column_sums(MatrixRef<U> x, Master beta, Master* d) {
     detail::for_each_index(x.cols, detail::ColumnSum<U, Master>{x, beta, d});
   }
@@ -189,8 +197,7 @@ class ThrustBackend {
 
  private:
   /// Partial sums over fixed pieces, added in order: the same for any number of threads.
-  template <class U, class F>
-  double total(const U* x, index_t n, F f) {
+  template <class U, class F> double total(const U* x, index_t n, F f) {
     const index_t pieces = (n + detail::piece_size - 1) / detail::piece_size;
     auto part = allocate<double>(pieces);
     detail::for_each_index(pieces, detail::PieceSum<F, U>{f, x, n, part.data()});
@@ -206,6 +213,7 @@ class ThrustBackend {
   std::shared_ptr<Pool> pool_ = std::make_shared<Pool>();
 };
 
-static_assert(Backend<ThrustBackend<float>> && Backend<ThrustBackend<double>> && Backend<ThrustBackend<float, LoopGemm, double>>);
+static_assert(Backend<ThrustBackend<float>> && Backend<ThrustBackend<double>> &&
+              Backend<ThrustBackend<float, LoopGemm, double>>);
 
 }  // namespace lorica::gpu

@@ -32,7 +32,7 @@ TEST_CASE("A is uniform in 1/sqrt(k), B is 0: delta W = 0", "[adapt][parameteriz
   }
 }
 
-TEST_CASE("draw 0 is the A an adapter starts from; draws, sites and seeds differ", "[adapt][parameterization][low_rank]") {
+TEST_CASE("draw 0 is the A an adapter starts from, draws, sites and seeds differ", "[adapt][parameterization][low_rank]") {
   R b;
   const auto f = LowRank::make(b, site, {}, rank, 5);
   const auto a = f.a.value.host<double>(b);

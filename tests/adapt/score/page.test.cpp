@@ -161,7 +161,7 @@ TEST_CASE("scores do not depend on how many samples go at a time", "[adapt][page
   }
 }
 
-TEST_CASE("a sample weighs as any other, however many targets it has; one without any is none", "[adapt][page]") {
+TEST_CASE("a sample weighs as any other, however many targets it has, one without any is none", "[adapt][page]") {
   R b;
   const test::Toy<R> model(b);
   const auto s = samples();
