@@ -9,6 +9,7 @@
 #include <CLI/CLI.hpp>
 
 #include <csignal>
+#include <filesystem>
 
 namespace lorica::cli {
 
@@ -40,6 +41,12 @@ inline void add_fit_options(CLI::App& c, train::FitConfig& f) {
   static const std::map<std::string, train::Schedule::Shape> shapes = {
       {"constant", train::Schedule::constant}, {"linear", train::Schedule::linear}, {"cosine", train::Schedule::cosine}};
   c.add_option("--schedule", f.schedule.shape, "constant, linear or cosine")->transform(CLI::CheckedTransformer(shapes, CLI::ignore_case));
+}
+
+/// The folder of a file that a command will write when its work is done must be there before the work begins.
+inline void expect_folder_of(const std::filesystem::path& file) {
+  const auto folder = file.has_parent_path() ? file.parent_path() : std::filesystem::path(".");
+  expects<FileError>(std::filesystem::is_directory(folder), "cannot write '", file.string(), "': there is no folder '", folder.string(), "'");
 }
 
 /// The progress bar as an observer of a run.

@@ -26,7 +26,7 @@ struct Options {
   index_t samples = 32, heldout = 192, validation = 96, bytes = 200;
   Choice choice;
   adapt::Page page;
-  train::FitConfig fit{.steps = 60, .batch = 8, .optimizer = {.weight_decay = 0}, .schedule = {train::Schedule::cosine, 5, 0.0}};
+  train::FitConfig fit{.steps = 80, .batch = 8, .optimizer = {.weight_decay = 0}, .schedule = {train::Schedule::cosine, 5, 0.0}};
 };
 
 /// The best of a method over the grid.
@@ -140,7 +140,7 @@ void add_compare(CLI::App& app) {
   c->add_option("--out", o->out, "folder of adapters, log and pictures")->required();
   c->add_option("--methods", o->names)->capture_default_str();
   c->add_option("--rates", o->rates, "grid of learning rates, the same for every method")->capture_default_str();
-  c->add_option("--rank", o->choice.rank)->capture_default_str();
+  c->add_option("--rank", o->choice.rank)->capture_default_str()->check(CLI::PositiveNumber);
   c->add_option("--alpha", o->choice.alpha)->capture_default_str();
   add_fit_options(*c, o->fit);
   add_page_options(*c, o->page);

@@ -12,7 +12,7 @@
 namespace lorica::cli {
 
 void add_method_options(CLI::App& c, Choice& m) {
-  c.add_option("--rank", m.rank)->capture_default_str();
+  c.add_option("--rank", m.rank)->capture_default_str()->check(CLI::PositiveNumber);
   c.add_option("--alpha", m.alpha)->capture_default_str();
   c.add_option("--dropout", m.dropout, "of x on the adapter's path")->capture_default_str();
   c.add_option("--orthogonality", m.orthogonality, "weight of the regulariser of svd")->capture_default_str();
@@ -50,6 +50,8 @@ void add_finetune(CLI::App& app) {
   c->add_option("--log", o->log, "JSON lines, one a step");
   c->callback([o] {
     const auto& method = method_named(o->choice.method);
+    expect_folder_of(o->out);
+    if (!o->checkpoint.empty()) expect_folder_of(o->checkpoint);
     const auto model = open_cpu(o->model);
     const index_t length = o->length == 0 ? model->positions() : o->length;
     const auto data = read_windows(o->text, length);

@@ -39,6 +39,7 @@ void add_pretrain(CLI::App& app) {
   c->add_flag("--bf16", o->bf16, "store the weights as BF16");
   c->callback([o] {
     using B = cpu::EigenBackend<float>;
+    if (!o->checkpoint.empty()) expect_folder_of(o->checkpoint);
     B b;
     nn::DecoderConfig config{.vocabulary = 256, .width = o->width, .layers = o->layers, .positions = o->length};
     config.block.attention.heads = config.block.attention.kv_heads = o->heads;

@@ -31,7 +31,7 @@ using Model = nn::Transformer<B, Block>;
 using Clock = std::chrono::steady_clock;
 
 constexpr index_t layers = 12, width = 768, hidden = 3072, vocabulary = 8192, length = 256, sequences = 4, rank = 8;
-constexpr index_t warm_up = 2, rounds = 7;
+constexpr index_t warm_up = 2, rounds = 4;
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 double median(std::vector<double> v) {

@@ -54,18 +54,14 @@ struct EigenGemm {
     // Boundaries at multiples of Eigen's register block leave every element to the same kernel, however many pieces.
     constexpr index_t row_unit = 8, column_unit = 48;
     const index_t work = c.rows * c.cols * depth, most = threads();
-    if (work < 100000) {  // below this Eigen does not thread by itself either
+    if (work < 100000) {  // a parallel region would cost more than it saves
       product(ta, tb, alpha, a, b, beta, c);
     } else if (c.cols > c.rows && c.cols >= 2 * column_unit) {  // each thread packs all of the shorter operand
       split(c.cols, column_unit, most, [&](index_t first, index_t n) {
         product(ta, tb, alpha, a, part_of_b(first, n), beta, c.columns(first, n));
       });
-    } else if (c.rows >= 2 * row_unit) {
+    } else {
       split(c.rows, row_unit, most, [&](index_t first, index_t n) {
-        product(ta, tb, alpha, part_of_a(first, n), b, beta, c.slice(first, n));
-      });
-    } else {  // a tiny result of great depth: row by row, for Eigen would thread it, and then round otherwise
-      split(c.rows, 1, c.rows, [&](index_t first, index_t n) {
         product(ta, tb, alpha, part_of_a(first, n), b, beta, c.slice(first, n));
       });
     }
@@ -84,54 +80,52 @@ struct EigenGemm {
   static void product(Trans ta, Trans tb, S alpha, MatrixRef<const TA> a, MatrixRef<const TB> b, S beta, MatrixRef<TC> c);
 
  private:
-  /// f(first, count) over 0 .. n in `pieces` parts whose boundaries are multiples of `unit`. None is shorter than that:
-  /// a single row or column would go to Eigen's matrix-vector product, which adds in another order.
+  /// f(first, count) over 0 .. n in at most `pieces` parts whose boundaries are multiples of `unit`.
   template <class F>
   static void split(index_t n, index_t unit, index_t pieces, F f) {
     const index_t units = n / unit;
-    if (pieces > units) pieces = units;
+    if (pieces > units) pieces = units > 0 ? units : 1;
     parallel_for(pieces, false, [&](index_t i) {
       const index_t first = units * i / pieces * unit;
       const index_t last = i + 1 == pieces ? n : units * (i + 1) / pieces * unit;
       if (first < last) f(first, last - first);
     });
   }
-  template <bool fresh, class C, class S, class X, class Y>
-  static void accumulate(C& out, S alpha, const X& x, const Y& y) {
-    using TX = typename X::Scalar;
-    using TY = typename Y::Scalar;
-    using TC = typename C::Scalar;
-    if constexpr (std::is_same_v<TX, TY> && std::is_same_v<TX, TC>) {
-      if constexpr (fresh) out.noalias() = static_cast<TC>(alpha) * x * y;
-      else out.noalias() += static_cast<TC>(alpha) * x * y;
-    } else {  // mixed: the product in the widest type; its operands are written out, so that there is one such product
-      using Wide = std::common_type_t<TX, TY, TC>;
-      const RowMajor<Wide> wx = x.template cast<Wide>(), wy = y.template cast<Wide>();
-      RowMajor<Wide> wide(out.rows(), out.cols());
-      wide.noalias() = static_cast<Wide>(alpha) * wx * wy;
-      if constexpr (fresh) out = wide.template cast<TC>();
-      else out += wide.template cast<TC>();
-    }
+  /// C <- C + alpha op(A) op(B), none of them empty; an order says how op(A) and op(B) lie in memory.
+  /// The blocked product that Eigen's operators end in. Called by its own name: through the operators a program also
+  /// compiles Eigen's products for vectors and for tiny matrices (eight times the time), which add in another order.
+  template <int OrderA, int OrderB, class T>
+  static void add(index_t depth, T alpha, MatrixRef<const T> a, MatrixRef<const T> b, MatrixRef<T> c) {
+    using Index = Eigen::Index;
+    constexpr int any = Eigen::Dynamic;
+    Eigen::internal::gemm_blocking_space<Eigen::RowMajor, T, T, any, any, any> blocking(c.rows, c.cols, depth, 1, true);
+    Eigen::internal::general_matrix_matrix_product<Index, T, OrderA, false, T, OrderB, false, Eigen::RowMajor, 1>::run(
+        c.rows, c.cols, depth, a.data, a.stride, b.data, b.stride, c.data, 1, c.stride, alpha, blocking, nullptr);
   }
 };
 
 template <class S, class TA, class TB, class TC>
 void EigenGemm::product(Trans ta, Trans tb, S alpha, MatrixRef<const TA> a, MatrixRef<const TB> b, S beta, MatrixRef<TC> c) {
+  constexpr int by_rows = Eigen::RowMajor, by_columns = Eigen::ColMajor;
+  const index_t depth = ta == Trans::no ? a.cols : a.rows;
   auto out = map_of(c);
-  const auto write = [&](const auto& x, const auto& y) {
-    if (beta == S(0)) {
-      accumulate<true>(out, alpha, x, y);
-    } else {
-      if (beta != S(1)) out *= static_cast<TC>(beta);
-      accumulate<false>(out, alpha, x, y);
-    }
-  };
-  const auto x = map_of(a);
-  const auto y = map_of(b);
-  if (ta == Trans::no && tb == Trans::no) write(x, y);
-  else if (ta == Trans::no) write(x, y.transpose());
-  else if (tb == Trans::no) write(x.transpose(), y);
-  else write(x.transpose(), y.transpose());
+  if (beta == S(0)) out.setZero();
+  else if (beta != S(1)) out *= static_cast<TC>(beta);
+  if (c.size() == 0 || depth == 0) return;
+  if constexpr (std::is_same_v<TA, TB> && std::is_same_v<TA, TC>) {
+    const auto s = static_cast<TC>(alpha);
+    if (ta == Trans::no && tb == Trans::no) add<by_rows, by_rows>(depth, s, a, b, c);
+    else if (ta == Trans::no) add<by_rows, by_columns>(depth, s, a, b, c);
+    else if (tb == Trans::no) add<by_columns, by_rows>(depth, s, a, b, c);
+    else add<by_columns, by_columns>(depth, s, a, b, c);
+  } else {  // mixed: the product in the widest type
+    using Wide = std::common_type_t<TA, TB, TC>;
+    const auto ref = [](auto& m) { return MatrixRef(m.data(), m.rows(), m.cols()); };
+    const RowMajor<Wide> wide_a = map_of(a).template cast<Wide>(), wide_b = map_of(b).template cast<Wide>();
+    RowMajor<Wide> wide(c.rows, c.cols);
+    product(ta, tb, static_cast<Wide>(alpha), ref(wide_a), ref(wide_b), Wide(0), ref(wide));
+    out += wide.template cast<TC>();
+  }
 }
 
 }  // namespace lorica::cpu
