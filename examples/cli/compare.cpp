@@ -26,7 +26,7 @@ struct Options {
   index_t samples = 32, heldout = 192, validation = 96, bytes = 200;
   Choice choice;
   adapt::Page page;
-  train::FitConfig fit{.steps = 80, .batch = 8, .optimizer = {.weight_decay = 0}, .schedule = {train::Schedule::cosine, 5, 0.0}};
+  train::FitConfig fit{.steps = 60, .batch = 8, .optimizer = {.weight_decay = 0}, .schedule = {train::Schedule::cosine, 5, 0.0}};
 };
 
 /// The best of a method over the grid.
