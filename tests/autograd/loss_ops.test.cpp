@@ -214,7 +214,7 @@ TEMPLATE_TEST_CASE("cross entropy never holds more than a chunk of logits", "[au
 }
 
 TEST_CASE(
-    "cross entropy keeps dh of the rows with a target, and dW where W trains; squared_error keeps y - t",
+    "cross entropy keeps dh of the rows with a target, and dW where W trains, squared_error keeps y - t",
     "[autograd][memory]") {
   using B = test::Mixed;
   using T = B::scalar;

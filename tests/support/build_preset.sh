@@ -20,6 +20,7 @@ case $preset in
     ;;
   asan)
     command -v clang++ >/dev/null || { echo "skipped: there is no clang++"; exit 77; }
+    export LSAN_OPTIONS=suppressions=$PWD/tests/support/leaks.txt
     ;;
   cpp) # a newer Thrust than Debian's, where a CUDA toolkit brings one
     if nvcc=$(command -v nvcc); then
