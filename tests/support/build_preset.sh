@@ -22,12 +22,6 @@ case $preset in
     command -v clang++ >/dev/null || { echo "skipped: there is no clang++"; exit 77; }
     export LSAN_OPTIONS=suppressions=$PWD/tests/support/leaks.txt
     ;;
-  cpp) # a newer Thrust than Debian's, where a CUDA toolkit brings one
-    if nvcc=$(command -v nvcc); then
-      cccl=$(dirname "$(dirname "$(readlink -f "$nvcc")")")/include/cccl
-      if [ -e "$cccl/thrust/version.h" ]; then options+=("-DTHRUST_INCLUDE_DIR=$cccl"); fi
-    fi
-    ;;
   cuda) # the host's tests are the other presets' work
     command -v nvcc >/dev/null || { echo "skipped: there is no nvcc"; exit 77; }
     target=device
