@@ -26,7 +26,8 @@ struct Names final : StateVisitor<R> {
   void count(const std::string& name, index_t&) override { names.push_back(name); }
 };
 
-/// Numbers as oracle/adapters.py has them: plus + scale x / 128, x in -100 .. 100 by a hash of name and index.
+/// Numbers as oracle/adapters.py has them: plus + scale x / 128, x in -100 .. 100 by a hash of name and
+/// index.
 std::vector<double> hashed(const std::string& name, index_t n, double scale = 1, double plus = 0) {
   std::uint32_t h = 2166136261u;
   for (const char c : name) h = (h ^ static_cast<unsigned char>(c)) * 16777619u;
@@ -41,12 +42,12 @@ std::vector<double> hashed(const std::string& name, index_t n, double scale = 1,
   return out;
 }
 std::vector<float> oracle_weight(const std::string& name, Shape s) {
-  const bool table = name == "embedding.weight" || name == "positions.weight", gain = name.find("norm") != std::string::npos && name.ends_with(".weight");
+  const bool table = name == "embedding.weight" || name == "positions.weight",
+             gain = name.find("norm") != std::string::npos && name.ends_with(".weight");
   const auto v = hashed(name, s.rows * s.cols, table ? 1 : s.rows == 1 ? 0.25 : 0.5, gain ? 1 : 0);
   return {v.begin(), v.end()};
 }
-template <class T = double>
-std::vector<T> list(const io::json::Value& from) {
+template <class T = double> std::vector<T> list(const io::json::Value& from) {
   std::vector<T> out;
   for (const auto& x : from.as_array()) out.push_back(static_cast<T>(x.as_number()));
   return out;
@@ -57,20 +58,24 @@ void is_as_in_pytorch(const io::json::Value& oracle, const io::json::Value& want
   R b;
   const nn::Transformer<R, Block> model(b, test::tiny<Block>(), oracle_weight);
   nn::Sequences s;
-  for (const auto& one : oracle.at("sequences").as_array()) s.add(list<std::int32_t>(one.at("ids")), list<std::int32_t>(one.at("targets")));
+  for (const auto& one : oracle.at("sequences").as_array())
+    s.add(list<std::int32_t>(one.at("ids")), list<std::int32_t>(one.at("targets")));
   method.adapter.scaling.alpha = oracle.at("alpha").as_number();
-  const std::vector<index_t> rank(static_cast<std::size_t>(model.site_count()), oracle.at("rank").as_integer());
+  const std::vector<index_t> rank(static_cast<std::size_t>(model.site_count()),
+                                  oracle.at("rank").as_integer());
   Adapted<R, M> adapted(b, model, method, Placement{rank}, 0);
   adapted.for_each_parameter([&](Parameter<R>& p, double) {
     p.value = MasterTensor<R>(b, p.rows(), p.cols(), hashed(p.name, p.rows() * p.cols(), 0.5));
   });
   test::Matrix states(s.rows(), 16);
   states.numbers = test::states(b, model, adapted, s);
-  CHECK(test::relative_error(test::product_nt(states, test::matrix(b, model.head().dense(b))).numbers, list(want.at("logits"))) < 1e-12);
+  CHECK(test::relative_error(test::product_nt(states, test::matrix(b, model.head().dense(b))).numbers,
+                             list(want.at("logits"))) < 1e-12);
   CHECK(test::backward(b, model, adapted, s) == Approx(want.at("loss").as_number()).epsilon(1e-13));
   Tape<R> tape(b);
   if (const auto penalty = adapted.penalty(tape)) {
-    CHECK(penalty->value().template host<double>(b)[0] == Approx(want.at("penalty").as_number()).epsilon(1e-13));
+    CHECK(penalty->value().template host<double>(b)[0] ==
+          Approx(want.at("penalty").as_number()).epsilon(1e-13));
     tape.backward(*penalty);
   } else {
     CHECK(want.at("penalty").as_number() == 0);
@@ -86,16 +91,23 @@ void is_as_in_pytorch(const io::json::Value& oracle, const io::json::Value& want
 }
 }  // namespace
 
-TEST_CASE("logits, loss and every gradient of adapters on all linears are PyTorch's", "[adapt][adapted][oracle]") {
+TEST_CASE("logits, loss and every gradient of adapters on all linears are PyTorch's",
+          "[adapt][adapted][oracle]") {
   const auto oracle = io::json::read(std::filesystem::path(LORICA_TESTS_DIR) / "oracle/adapters.json");
   REQUIRE(oracle.at("cases").as_array().size() == 4);
   for (const auto& want : oracle.at("cases").as_array()) {
     const std::string family = want.at("family").as_string(), method = want.at("method").as_string();
     INFO(family << ", " << method);
-    if (method == "svd") is_as_in_pytorch<nn::LlamaBlock>(oracle, want, SvdLora{.adapter = {.shape = {.orthogonality = oracle.at("orthogonality").as_number()}}});
-    else if (family == "llama") is_as_in_pytorch<nn::LlamaBlock>(oracle, want, Lora{});
-    else if (family == "gpt") is_as_in_pytorch<nn::GptBlock>(oracle, want, Lora{});
-    else is_as_in_pytorch<nn::BertBlock>(oracle, want, Lora{});
+    if (method == "svd")
+      is_as_in_pytorch<nn::LlamaBlock>(
+          oracle, want,
+          SvdLora{.adapter = {.shape = {.orthogonality = oracle.at("orthogonality").as_number()}}});
+    else if (family == "llama")
+      is_as_in_pytorch<nn::LlamaBlock>(oracle, want, Lora{});
+    else if (family == "gpt")
+      is_as_in_pytorch<nn::GptBlock>(oracle, want, Lora{});
+    else
+      is_as_in_pytorch<nn::BertBlock>(oracle, want, Lora{});
   }
 }
 
@@ -112,26 +124,30 @@ TEST_CASE("adapters stand where the placement has a rank", "[adapt][adapted]") {
   CHECK(&adapted.backend() == &b);
   Names v;
   adapted.visit_state(v);
-  CHECK(v.names == std::vector<std::string>{"blocks.0.down.A", "blocks.0.down.B", "blocks.1.down.A", "blocks.1.down.B"});
+  CHECK(v.names ==
+        std::vector<std::string>{"blocks.0.down.A", "blocks.0.down.B", "blocks.1.down.A", "blocks.1.down.B"});
 }
 
 TEST_CASE("ranks that cannot be are errors", "[adapt][adapted]") {
   CHECK(error_at({1, 6, 1, 1}) == "no error");
   CHECK(error_at({1, 1, 7, 1}) == "attach: the rank at blocks.1.up is 7, expected 1 to min(d_in, d_out) = 6");
-  CHECK(error_at({1, -1, 1, 1}) == "attach: the rank at blocks.0.down is -1, expected 1 to min(d_in, d_out) = 6");
+  CHECK(error_at({1, -1, 1, 1}) ==
+        "attach: the rank at blocks.0.down is -1, expected 1 to min(d_in, d_out) = 6");
   CHECK(error_at({0, 0, 0, 0}) == "attach: the placement gives no site a rank; nothing would be adapted");
   CHECK(error_at({1, 1, 1}) == "attach: the placement has ranks for 3 sites, the model has 4");
   CHECK(error_at({1, 1, 1, 1, 1}) == "attach: the placement has ranks for 5 sites, the model has 4");
 }
 
-TEST_CASE("an adapter starts the same whatever else is attached, and otherwise with another seed", "[adapt][adapted]") {
+TEST_CASE("an adapter starts the same whatever else is attached, and otherwise with another seed",
+          "[adapt][adapted]") {
   R b;
   const test::Toy<R> model(b);
   const auto start = [&](auto method, std::vector<index_t> rank, Seed seed) {
     Adapted<R, decltype(method)> adapted(b, model, method, Placement{std::move(rank)}, seed);
     return test::values(b, adapted);
   };
-  const auto alone = start(Lora{}, {0, 0, 3, 0}, 4), among = start(Lora{}, {2, 1, 3, 5}, 4), other = start(Lora{}, {0, 0, 3, 0}, 5);
+  const auto alone = start(Lora{}, {0, 0, 3, 0}, 4), among = start(Lora{}, {2, 1, 3, 5}, 4),
+             other = start(Lora{}, {0, 0, 3, 0}, 5);
   CHECK(alone.at("blocks.1.up.A") == among.at("blocks.1.up.A"));
   CHECK(alone.at("blocks.1.up.A") != other.at("blocks.1.up.A"));
   const auto svd = start(SvdLora{}, {0, 0, 3, 0}, 4), svds = start(SvdLora{}, {2, 1, 3, 5}, 4);
@@ -172,7 +188,9 @@ TEST_CASE("the gradients of adapters are those of central differences", "[adapt]
     adapted.phase(5);
     std::vector<Parameter<R>*> parameters;
     adapted.for_each_parameter([&](Parameter<R>& p, double) { parameters.push_back(&p); });
-    return gradient_error(b, std::span<Parameter<R>* const>(parameters), [&](Tape<R>& tape) { return nn::NextToken{}.loss(tape, model, adapted, batch).sum; });
+    return gradient_error(b, std::span<Parameter<R>* const>(parameters), [&](Tape<R>& tape) {
+      return nn::NextToken{}.loss(tape, model, adapted, batch).sum;
+    });
   };
   CHECK(error(Lora{.adapter = {.dropout = 0.2}}) < 1e-7);
   CHECK(error(SvdLora{}) < 1e-7);
@@ -197,10 +215,12 @@ TEST_CASE("dropout is on while a pass has a number", "[adapt][adapted][dropout]"
   CHECK(test::states(b, model, adapted, s) == off);
 }
 
-TEST_CASE("the penalty is its weight times the mean over all factors, and has their gradients", "[adapt][adapted][orthogonality]") {
+TEST_CASE("the penalty is its weight times the mean over all factors, and has their gradients",
+          "[adapt][adapted][orthogonality]") {
   R b;
   const test::Toy<R> model(b);
-  Adapted<R, SvdLora> adapted(b, model, {.adapter = {.shape = {.orthogonality = 0.3}}}, Placement{{2, 0, 3, 1}}, 4);
+  Adapted<R, SvdLora> adapted(b, model, {.adapter = {.shape = {.orthogonality = 0.3}}},
+                              Placement{{2, 0, 3, 1}}, 4);
   test::stir(b, adapted);
   double want = 0;
   {
@@ -214,15 +234,18 @@ TEST_CASE("the penalty is its weight times the mean over all factors, and has th
   }
   std::vector<Parameter<R>*> parameters;
   adapted.for_each_parameter([&](Parameter<R>& p, double) { parameters.push_back(&p); });
-  CHECK(gradient_error(b, std::span<Parameter<R>* const>(parameters), [&](Tape<R>& tape) { return *adapted.penalty(tape); }) < 1e-8);
-  CHECK(adapted.slots()[0].state.factors.lambda.grad.empty());   // lambda is not regularised
+  CHECK(gradient_error(b, std::span<Parameter<R>* const>(parameters),
+                       [&](Tape<R>& tape) { return *adapted.penalty(tape); }) < 1e-8);
+  CHECK(adapted.slots()[0].state.factors.lambda.grad.empty());  // lambda is not regularised
 }
 
-TEST_CASE("there is no penalty without a weight, or where nothing is orthogonal", "[adapt][adapted][orthogonality]") {
+TEST_CASE("there is no penalty without a weight, or where nothing is orthogonal",
+          "[adapt][adapted][orthogonality]") {
   R b;
   const test::Toy<R> model(b);
   Tape<R> tape(b);
-  Adapted<R, SvdLora> weightless(b, model, {.adapter = {.shape = {.orthogonality = 0}}}, Placement{{2, 0, 3, 1}}, 4);
+  Adapted<R, SvdLora> weightless(b, model, {.adapter = {.shape = {.orthogonality = 0}}},
+                                 Placement{{2, 0, 3, 1}}, 4);
   CHECK_FALSE(weightless.penalty(tape).has_value());
   Adapted<R, Lora> lora(b, model, {}, Placement{{2, 0, 3, 1}}, 4);
   CHECK_FALSE(lora.penalty(tape).has_value());

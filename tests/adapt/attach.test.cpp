@@ -10,15 +10,17 @@ using test::Reference;
 namespace {
 
 template <Backend B> using Model = nn::Transformer<B, nn::LlamaBlock>;
-template <Backend B> Model<B> llama(B& b) { return Model<B>(b, test::tiny<nn::LlamaBlock>(), test::weights_of(9)); }
+template <Backend B> Model<B> llama(B& b) {
+  return Model<B>(b, test::tiny<nn::LlamaBlock>(), test::weights_of(9));
+}
 
-/// The loss and all gradients of one training step of a method, its adapters away from their start; its placement.
+/// The loss and all gradients of one training step of a method, its adapters away from their start; its
+/// placement.
 struct Step {
   std::map<std::string, std::vector<double>> numbers;
   std::vector<index_t> rank;
 };
-template <Backend B, class M>
-Step step(const M& method) {
+template <Backend B, class M> Step step(const M& method) {
   B b;
   const auto model = llama(b);
   const auto scores = probe(b, model, test::sequences(), Page{.form = Form::closed, .rank = 2});
@@ -33,8 +35,7 @@ Step step(const M& method) {
   out.numbers["scores"] = scores.values;
   return out;
 }
-template <Backend B, class M>
-void agrees_with_reference(const char* name, const M& method) {
+template <Backend B, class M> void agrees_with_reference(const char* name, const M& method) {
   const auto got = step<B>(method), want = step<Reference>(method);
   CHECK(got.rank == want.rank);
   REQUIRE(got.numbers.size() == want.numbers.size());
@@ -46,7 +47,8 @@ void agrees_with_reference(const char* name, const M& method) {
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("a training step of every method has the same gradients on every backend", "[adapt][attach]", LORICA_BACKENDS) {
+TEMPLATE_TEST_CASE("a training step of every method has the same gradients on every backend",
+                   "[adapt][attach]", LORICA_BACKENDS) {
   agrees_with_reference<TestType>("LoRA", Lora{.adapter = {.dropout = 0.2}, .placement = {.rank = 3}});
   agrees_with_reference<TestType>("SVD", SvdLora{.placement = {.rank = 2}});
   agrees_with_reference<TestType>("DomLoRA", DomLora<>{.placement = {.rank = 4}});
@@ -89,6 +91,7 @@ TEST_CASE("scores of another model are an error", "[adapt][attach]") {
   Reference b;
   const test::Toy<Reference> model(b);
   const auto scores = probe(b, model, test::sequences(), Page{.rank = 2});
-  CHECK(test::error_of<ConfigError>([&] { (void)attach(b, llama(b), DomLora<>{.placement = {.rank = 2}}, scores); }) ==
-        "Dominant: 4 scores for 14 sites");
+  CHECK(test::error_of<ConfigError>([&] {
+          (void)attach(b, llama(b), DomLora<>{.placement = {.rank = 2}}, scores);
+        }) == "Dominant: 4 scores for 14 sites");
 }

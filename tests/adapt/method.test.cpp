@@ -16,7 +16,9 @@ struct Both : Watching, Page {
   using Page::observe, Page::value;
   using Watching::observe, Watching::value;
 };
-struct ByDirection : Uniform { static constexpr unsigned asks = grain::direction; };
+struct ByDirection : Uniform {
+  static constexpr unsigned asks = grain::direction;
+};
 
 static_assert(adapt::detail::offers<NoScore>() == grain::none);
 static_assert(adapt::detail::offers<Page>() == grain::site);

@@ -8,12 +8,10 @@ using namespace lorica::adapt;
 using R = test::Reference;
 
 namespace {
-template <Backend B>
-Parameter<B> factor(B& b, index_t rows, index_t cols, const std::vector<double>& v) {
+template <Backend B> Parameter<B> factor(B& b, index_t rows, index_t cols, const std::vector<double>& v) {
   return {"M", MasterTensor<B>(b, rows, cols, v), {}};
 }
-template <Backend B>
-double value(B& b, const Parameter<B>& m, Along along) {
+template <Backend B> double value(B& b, const Parameter<B>& m, Along along) {
   Tape<B> tape(b, false);
   return orthogonality(tape.leaf(m), along).value().template host<double>(b)[0];
 }
@@ -31,15 +29,16 @@ TEMPLATE_TEST_CASE("|M M^T - I|_F, not squared", "[adapt][orthogonality]", LORIC
   CHECK(value(b, factor(b, 1, 2, {1, 1}), Along::rows) == Approx(1).epsilon(1e-15));
 }
 
-TEMPLATE_TEST_CASE("its gradient is that of central differences", "[adapt][orthogonality]", LORICA_DOUBLE_BACKENDS) {
+TEMPLATE_TEST_CASE("its gradient is that of central differences", "[adapt][orthogonality]",
+                   LORICA_DOUBLE_BACKENDS) {
   using B = TestType;
   B b;
   for (const auto along : {Along::rows, Along::cols}) {
     auto m = factor(b, 3, 4, test::random_numbers(1, 12)), n = factor(b, 4, 3, test::random_numbers(2, 12));
     const std::array both = {&m, &n};
     CHECK(gradient_error(b, std::span<Parameter<B>* const>(both), [&](Tape<B>& tape) {
-      return add(scale(orthogonality(tape.leaf(m), along), 0.7), orthogonality(tape.leaf(n), along));
-    }) < 1e-8);
+            return add(scale(orthogonality(tape.leaf(m), along), 0.7), orthogonality(tape.leaf(n), along));
+          }) < 1e-8);
   }
 }
 
@@ -47,8 +46,10 @@ TEST_CASE("where directions are orthonormal the value and its gradient are 0", "
   R b;
   auto m = factor(b, 2, 3, {1, 0, 0, 0, 0, 1});
   Tape<R> tape(b);
-  const auto loss = add(orthogonality(tape.leaf(m), Along::rows), squared_error(tape.leaf(m), zeros<double>(b, 2, 3)));
+  const auto loss =
+      add(orthogonality(tape.leaf(m), Along::rows), squared_error(tape.leaf(m), zeros<double>(b, 2, 3)));
   CHECK(value(b, m, Along::rows) == 0);
   tape.backward(loss);
-  CHECK(m.grad.host<double>(b) == std::vector<double>{2, 0, 0, 0, 0, 2});   // the other term's alone; nothing is not a number
+  CHECK(m.grad.host<double>(b) ==
+        std::vector<double>{2, 0, 0, 0, 0, 2});  // the other term's alone; nothing is not a number
 }

@@ -20,8 +20,14 @@ struct Heard {
     index_t times = 0;
   };
   template <Backend B> void observe(state& st, const SiteGradient<B>& o) const {
-    st = {o.site.path, o.x.template host<double>(o.backend), o.dy.template host<double>(o.backend), {o.weight.begin(), o.weight.end()},
-          {o.offsets.begin(), o.offsets.end()}, o.x.shape(), o.dy.shape(), st.times + 1};
+    st = {o.site.path,
+          o.x.template host<double>(o.backend),
+          o.dy.template host<double>(o.backend),
+          {o.weight.begin(), o.weight.end()},
+          {o.offsets.begin(), o.offsets.end()},
+          o.x.shape(),
+          o.dy.shape(),
+          st.times + 1};
     if (look != nullptr) look->push_back(st);
   }
   double value(const state&) const { return 0; }
@@ -36,7 +42,8 @@ static_assert(SitePolicy<Probe<R, Page>, R>);
 
 }  // namespace
 
-TEST_CASE("a probe hears x, dy, sequences and weights at every site, in one backward pass", "[adapt][probe]") {
+TEST_CASE("a probe hears x, dy, sequences and weights at every site, in one backward pass",
+          "[adapt][probe]") {
   R b;
   const test::Toy<R> model(b);
   const test::Toy<R, Parameter<R>> full(b);
@@ -53,18 +60,22 @@ TEST_CASE("a probe hears x, dy, sequences and weights at every site, in one back
     CHECK(h.offsets == s.offsets);
     CHECK(h.weight == std::vector<double>{1.0 / 3, 1, 1.0 / 4});
     // dW = dy^T x
-    const auto l = std::ranges::find_if(full.linears(), [&](const auto& linear) { return linear.site.path == h.path; });
+    const auto l =
+        std::ranges::find_if(full.linears(), [&](const auto& linear) { return linear.site.path == h.path; });
     REQUIRE(l != full.linears().end());
     const auto g = test::matrix_of(h.dy_shape.cols, h.x_shape.cols, [&](index_t i, index_t j) {
       double sum = 0;
-      for (index_t t = 0; t < s.rows(); ++t) sum += h.dy[static_cast<std::size_t>(t * h.dy_shape.cols + i)] * h.x[static_cast<std::size_t>(t * h.x_shape.cols + j)];
+      for (index_t t = 0; t < s.rows(); ++t)
+        sum += h.dy[static_cast<std::size_t>(t * h.dy_shape.cols + i)] *
+               h.x[static_cast<std::size_t>(t * h.x_shape.cols + j)];
       return sum;
     });
     CHECK(test::relative_error(g.numbers, l->weight.grad.host<double>(b)) < 1e-13);
   }
 }
 
-TEST_CASE("a probe changes nothing: not what leaves a site, not the model, not what is computed afterwards", "[adapt][probe]") {
+TEST_CASE("a probe changes nothing: not what leaves a site, not the model, not what is computed afterwards",
+          "[adapt][probe]") {
   R b;
   const test::Toy<R> model(b);
   const auto s = test::sequences();
@@ -120,8 +131,11 @@ TEST_CASE("sites come in the model's order", "[adapt][probe]") {
 TEST_CASE("nothing to listen to, and a score that is no number, are errors", "[adapt][probe]") {
   R b;
   const test::Toy<R> model(b);
-  CHECK(error_of<ConfigError>([&] { (void)probe(b, model, nn::Sequences{}, Page{}); }) == "probe: no samples");
-  CHECK(error_of<ConfigError>([&] { (void)probe(b, model, test::sequences(), Page{}, nn::NextToken{}, 0); }) ==
-        "probe: a batch of 0 sequences, expected at least 1");
-  CHECK(error_of<NumericError>([&] { (void)probe(b, model, test::sequences(), Undefined{}); }) == "probe: the score of blocks.0.up is nan");
+  CHECK(error_of<ConfigError>([&] { (void)probe(b, model, nn::Sequences{}, Page{}); }) ==
+        "probe: no samples");
+  CHECK(error_of<ConfigError>([&] {
+          (void)probe(b, model, test::sequences(), Page{}, nn::NextToken{}, 0);
+        }) == "probe: a batch of 0 sequences, expected at least 1");
+  CHECK(error_of<NumericError>([&] { (void)probe(b, model, test::sequences(), Undefined{}); }) ==
+        "probe: the score of blocks.0.up is nan");
 }

@@ -5,4 +5,6 @@
 
 using B = lorica::cpu::EigenBackend<float>;
 
-auto attach(B& b, const lorica::nn::Decoder<B>& model) { return lorica::adapt::attach(b, model, lorica::adapt::DomLora<>{}); }
+auto attach(B& b, const lorica::nn::Decoder<B>& model) {
+  return lorica::adapt::attach(b, model, lorica::adapt::DomLora<>{});
+}

@@ -1,4 +1,4 @@
-// expect: lorica: Method<Adapter, ScoreFunction, PlacementPolicy>: the placement asks for a score that is not given
+// expect: lorica: Method<Adapter, ScoreFunction, PlacementPolicy>: the placement asks for a score
 #include <lorica/adapt/method.hpp>
 
 using namespace lorica::adapt;

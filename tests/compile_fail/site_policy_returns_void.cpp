@@ -4,7 +4,9 @@
 
 using B = lorica::cpu::EigenBackend<float>;
 
-struct Listener { void visit(const lorica::SiteCall<B>&) {} };
+struct Listener {
+  void visit(const lorica::SiteCall<B>&) {}
+};
 
 void listen(const lorica::nn::Decoder<B>& model, lorica::Tape<B>& tape, const lorica::nn::Batch<B>& batch) {
   Listener listener;

@@ -25,7 +25,8 @@ Matrix rotated(Matrix x, const std::vector<index_t>& offsets, index_t dim, doubl
   return x;
 }
 /// softmax(q k^T / sqrt(dim)) v by the definition, each group of heads sharing one of kv_heads.
-Matrix attended(const Matrix& q, const Matrix& k, const Matrix& v, const std::vector<index_t>& offsets, index_t heads, index_t kv_heads, bool causal) {
+Matrix attended(const Matrix& q, const Matrix& k, const Matrix& v, const std::vector<index_t>& offsets,
+                index_t heads, index_t kv_heads, bool causal) {
   const index_t dim = q.cols / heads;
   Matrix o(q.rows, q.cols);
   for (std::size_t s = 0; s + 1 < offsets.size(); ++s)
@@ -44,8 +45,7 @@ Matrix attended(const Matrix& q, const Matrix& k, const Matrix& v, const std::ve
   return o;
 }
 
-template <class Positions>
-void check(const nn::SelfAttention<Positions>& config, double base) {
+template <class Positions> void check(const nn::SelfAttention<Positions>& config, double base) {
   B b;
   const auto from = test::weights_of(3);
   nn::SiteCounter site;
@@ -56,7 +56,8 @@ void check(const nn::SelfAttention<Positions>& config, double base) {
   const auto x = test::some_rows<B>(tape, batch.rows(), width);
   const auto by = [&](const char* name, const Matrix& rows, index_t out) {
     const std::string path = std::string("blocks.1.") + name;
-    const auto d = config.bias ? test::matrix(from, path + ".bias", 1, out).numbers : std::vector<double>(static_cast<std::size_t>(out));
+    const auto d = config.bias ? test::matrix(from, path + ".bias", 1, out).numbers
+                               : std::vector<double>(static_cast<std::size_t>(out));
     return test::affine(rows, test::matrix(from, path + ".weight", out, width), d);
   };
   const index_t dim = width / config.heads, narrow = dim * config.kv_heads;
@@ -66,7 +67,10 @@ void check(const nn::SelfAttention<Positions>& config, double base) {
     q = rotated(q, batch.where.offsets, dim, base);
     k = rotated(k, batch.where.offsets, dim, base);
   }
-  const Matrix want = by("o", attended(q, k, by("v", rows, narrow), batch.where.offsets, config.heads, config.kv_heads, config.causal), width);
+  const Matrix want = by("o",
+                         attended(q, k, by("v", rows, narrow), batch.where.offsets, config.heads,
+                                  config.kv_heads, config.causal),
+                         width);
   CHECK(test::relative_error(weights(x, batch, bare).value().template host<double>(b), want.numbers) < 1e-13);
 
   std::vector<std::string> paths;
@@ -101,9 +105,12 @@ TEST_CASE("heads that do not fit are errors", "[nn][attention]") {
       (void)config.template make<Frozen<B>>(b, test::weights_of(1), site, 0, width);
     });
   };
-  CHECK(error(nn::SelfAttention<>{.heads = 5, .kv_heads = 5}) == "attention: a width of 12 does not divide into 5 heads");
-  CHECK(error(nn::SelfAttention<>{.heads = 4, .kv_heads = 3}) == "attention: 4 heads cannot share 3 key/value heads");
-  CHECK(error(nn::SelfAttention<>{.heads = 4, .kv_heads = 0}) == "attention: 4 heads cannot share 0 key/value heads");
+  CHECK(error(nn::SelfAttention<>{.heads = 5, .kv_heads = 5}) ==
+        "attention: a width of 12 does not divide into 5 heads");
+  CHECK(error(nn::SelfAttention<>{.heads = 4, .kv_heads = 3}) ==
+        "attention: 4 heads cannot share 3 key/value heads");
+  CHECK(error(nn::SelfAttention<>{.heads = 4, .kv_heads = 0}) ==
+        "attention: 4 heads cannot share 0 key/value heads");
   CHECK(error(nn::SelfAttention<nn::Rotary>{.heads = 4, .kv_heads = 4}) ==
         "rotary positions: the head dimension is 3, expected an even number");
 }

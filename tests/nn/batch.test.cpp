@@ -8,8 +8,7 @@ using test::error_of;
 using Ids = std::vector<std::int32_t>;
 
 namespace {
-template <Backend B>
-Ids host(B& b, const Integers<B>& device) {
+template <Backend B> Ids host(B& b, const Integers<B>& device) {
   Ids out(static_cast<std::size_t>(device.size()));
   b.download(device.data(), std::span(out));
   return out;
@@ -47,7 +46,9 @@ TEST_CASE("a sequence is taken over from another collection", "[nn][batch]") {
 TEST_CASE("an empty sequence and targets of another length are errors", "[nn][batch]") {
   nn::Sequences s;
   CHECK(error_of<ConfigError>([&] { s.add({}, {}); }) == "Sequences: a sequence without tokens");
-  CHECK(error_of<ConfigError>([&] { s.add(Ids{1, 2, 3}, Ids{1, 2}); }) == "Sequences: 3 tokens with 2 targets");
+  CHECK(error_of<ConfigError>([&] {
+          s.add(Ids{1, 2, 3}, Ids{1, 2});
+        }) == "Sequences: 3 tokens with 2 targets");
   CHECK(s.count() == 0);
 }
 

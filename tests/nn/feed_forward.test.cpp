@@ -31,16 +31,18 @@ Matrix some() {
   x.numbers = test::random_numbers(4, n * width);
   return x;
 }
-template <class F>
-Matrix each(Matrix x, F f) {
+template <class F> Matrix each(Matrix x, F f) {
   for (double& v : x.numbers) v = f(v);
   return x;
 }
 double exact_gelu(double x) { return x * 0.5 * (1 + std::erf(x / std::numbers::sqrt2)); }
-double tanh_gelu(double x) { return 0.5 * x * (1 + std::tanh(std::sqrt(2 / std::numbers::pi) * (x + 0.044715 * x * x * x))); }
+double tanh_gelu(double x) {
+  return 0.5 * x * (1 + std::tanh(std::sqrt(2 / std::numbers::pi) * (x + 0.044715 * x * x * x)));
+}
 Matrix linear(const nn::Source& from, const std::string& name, const Matrix& x, index_t out, bool bias) {
   const std::string path = "blocks.0." + name;
-  const auto d = bias ? test::matrix(from, path + ".bias", 1, out).numbers : std::vector<double>(static_cast<std::size_t>(out));
+  const auto d = bias ? test::matrix(from, path + ".bias", 1, out).numbers
+                      : std::vector<double>(static_cast<std::size_t>(out));
   return test::affine(x, test::matrix(from, path + ".weight", out, x.cols), d);
 }
 }  // namespace
@@ -52,8 +54,10 @@ TEST_CASE("up, GELU, down", "[nn][feed_forward]") {
     const auto [exact, paths] = run(nn::Mlp<nn::ExactGelu>{.hidden = hidden, .bias = bias}, from, x);
     const auto by_tanh = run(nn::Mlp<nn::TanhGelu>{.hidden = hidden, .bias = bias}, from, x).first;
     const Matrix up = linear(from, "up", x, hidden, bias);
-    CHECK(test::relative_error(exact.numbers, linear(from, "down", each(up, exact_gelu), width, bias).numbers) < 1e-13);
-    CHECK(test::relative_error(by_tanh.numbers, linear(from, "down", each(up, tanh_gelu), width, bias).numbers) < 1e-13);
+    CHECK(test::relative_error(exact.numbers,
+                               linear(from, "down", each(up, exact_gelu), width, bias).numbers) < 1e-13);
+    CHECK(test::relative_error(by_tanh.numbers,
+                               linear(from, "down", each(up, tanh_gelu), width, bias).numbers) < 1e-13);
     CHECK(paths == std::vector<std::string>{"blocks.0.up", "blocks.0.down"});
   }
 }
@@ -64,7 +68,8 @@ TEST_CASE("gate, up, their product, down", "[nn][feed_forward]") {
   for (const bool bias : {true, false}) {
     const auto [got, paths] = run(nn::GatedSilu{.hidden = hidden, .bias = bias}, from, x);
     const Matrix gate = linear(from, "gate", x, hidden, bias), up = linear(from, "up", x, hidden, bias);
-    const Matrix inner = test::matrix_of(n, hidden, [&](index_t i, index_t j) { return gate(i, j) / (1 + std::exp(-gate(i, j))) * up(i, j); });
+    const Matrix inner = test::matrix_of(
+        n, hidden, [&](index_t i, index_t j) { return gate(i, j) / (1 + std::exp(-gate(i, j))) * up(i, j); });
     CHECK(test::relative_error(got.numbers, linear(from, "down", inner, width, bias).numbers) < 1e-13);
     CHECK(paths == std::vector<std::string>{"blocks.0.gate", "blocks.0.up", "blocks.0.down"});
   }

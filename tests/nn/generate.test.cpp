@@ -8,10 +8,12 @@ using B = test::Reference;
 using Ids = std::vector<std::int32_t>;
 
 namespace {
-/// After every token its successor is likeliest, 0 after the last; after `torn`, tokens 2 and 4 are equally likely. It
-/// answers by the last row alone.
+/// After every token its successor is likeliest, 0 after the last; after `torn`, tokens 2 and 4 are equally
+/// likely. It answers by the last row alone.
 struct Successor {
-  struct config_type { index_t vocabulary = 6, positions = 4; };
+  struct config_type {
+    index_t vocabulary = 6, positions = 4;
+  };
   B& b;
   index_t torn = 5;
   mutable std::vector<Ids> seen = {};
@@ -35,10 +37,12 @@ struct Successor {
     return Tensor<B>(b, 6, 6, v);
   }
   Frozen<B> successors() const {
-    std::vector<double> v(36);   // [next, token]
+    std::vector<double> v(36);  // [next, token]
     for (index_t t = 0; t < 6; ++t) {
-      if (t == torn) v[static_cast<std::size_t>(2 * 6 + t)] = v[static_cast<std::size_t>(4 * 6 + t)] = 3;
-      else v[static_cast<std::size_t>((t + 1) % 6 * 6 + t)] = 2;
+      if (t == torn)
+        v[static_cast<std::size_t>(2 * 6 + t)] = v[static_cast<std::size_t>(4 * 6 + t)] = 3;
+      else
+        v[static_cast<std::size_t>((t + 1) % 6 * 6 + t)] = 2;
     }
     return Frozen<B>(b, Tensor<B>(b, 6, 6, v));
   }
@@ -49,7 +53,8 @@ struct Trained : Bare {
 };
 }  // namespace
 
-TEST_CASE("generation takes the likeliest token, the first among equals, from the last positions", "[nn][generate]") {
+TEST_CASE("generation takes the likeliest token, the first among equals, from the last positions",
+          "[nn][generate]") {
   B b;
   const Successor model{.b = b};
   Bare bare;

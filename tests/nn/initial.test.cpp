@@ -21,7 +21,7 @@ double deviation(const std::vector<float>& v) {
 TEST_CASE("a weight's numbers depend on its name and the seed alone", "[nn][initial]") {
   const auto a = nn::initial(1, 4), b = nn::initial(1, 4), other = nn::initial(2, 4);
   const auto q = a("blocks.0.q.weight", {8, 8}), k = a("blocks.0.k.weight", {8, 8});
-  CHECK(b("blocks.0.k.weight", {8, 8}) == k);   // the other way round
+  CHECK(b("blocks.0.k.weight", {8, 8}) == k);  // the other way round
   CHECK(b("blocks.0.q.weight", {8, 8}) == q);
   CHECK(q != k);
   CHECK(other("blocks.0.q.weight", {8, 8}) != q);
@@ -29,13 +29,15 @@ TEST_CASE("a weight's numbers depend on its name and the seed alone", "[nn][init
 
 TEST_CASE("gains start at 1 and biases at 0", "[nn][initial]") {
   const auto from = nn::initial(3, 4);
-  for (const char* name : {"blocks.2.norm_1.weight", "final_norm.weight", "embedding.norm.weight"}) CHECK(from(name, {1, 3}) == std::vector<float>{1, 1, 1});
-  for (const char* name : {"blocks.2.norm_1.bias", "blocks.0.q.bias", "blocks.0.down.bias"}) CHECK(from(name, {1, 3}) == std::vector<float>{0, 0, 0});
+  for (const char* name : {"blocks.2.norm_1.weight", "final_norm.weight", "embedding.norm.weight"})
+    CHECK(from(name, {1, 3}) == std::vector<float>{1, 1, 1});
+  for (const char* name : {"blocks.2.norm_1.bias", "blocks.0.q.bias", "blocks.0.down.bias"})
+    CHECK(from(name, {1, 3}) == std::vector<float>{0, 0, 0});
 }
 
 TEST_CASE("tables and matrices have the spread of GPT-2", "[nn][initial]") {
   const auto from = nn::initial(4, 8);
-  const Shape s{120, 400};                            // 48000 numbers: the spread is known to 0.4 %
+  const Shape s{120, 400};  // 48000 numbers: the spread is known to 0.4 %
   CHECK(deviation(from("embedding.weight", s)) == Approx(0.02).epsilon(0.02));
   CHECK(deviation(from("positions.weight", s)) == Approx(0.02).epsilon(0.02));
   CHECK(deviation(from("blocks.1.q.weight", s)) == Approx(1 / std::sqrt(400.0)).epsilon(0.02));

@@ -9,8 +9,7 @@ using B = test::Reference;
 namespace {
 const std::vector<index_t> offsets = {0, 3};
 
-template <class W>
-void is_affine(bool bias) {
+template <class W> void is_affine(bool bias) {
   B b;
   const auto from = test::weights_of(1);
   nn::SiteCounter site;
@@ -19,15 +18,18 @@ void is_affine(bool bias) {
   Bare bare;
   const auto x = test::some_rows<B>(tape, 3, 5);
   const auto d = bias ? test::matrix(from, "blocks.4.up.bias", 1, 7).numbers : std::vector<double>(7);
-  const auto want = test::affine(test::matrix(b, x.value()), test::matrix(from, "blocks.4.up.weight", 7, 5), d);
-  CHECK(test::relative_error(linear(x, offsets, bare).value().template host<double>(b), want.numbers) < 1e-14);
+  const auto want =
+      test::affine(test::matrix(b, x.value()), test::matrix(from, "blocks.4.up.weight", 7, 5), d);
+  CHECK(test::relative_error(linear(x, offsets, bare).value().template host<double>(b), want.numbers) <
+        1e-14);
   CHECK(linear.bias.has_value() == bias);
   std::vector<std::string> names;
   linear.for_each_weight([&](const std::string& name, const auto& w) {
     names.push_back(name);
     CHECK(nn::numbers(b, w) == from(name, {w.rows(), w.cols()}));
   });
-  CHECK(names == (bias ? std::vector<std::string>{"blocks.4.up.weight", "blocks.4.up.bias"} : std::vector<std::string>{"blocks.4.up.weight"}));
+  CHECK(names == (bias ? std::vector<std::string>{"blocks.4.up.weight", "blocks.4.up.bias"}
+                       : std::vector<std::string>{"blocks.4.up.weight"}));
 }
 }  // namespace
 

@@ -11,12 +11,16 @@ namespace {
 struct Lookup {
   B& b;
   index_t vocabulary = 13, width = 5;
-  Tensor<B> table{b, vocabulary, width, test::random_numbers(1, vocabulary * width)};
-  Frozen<B> out{b, Tensor<B>(b, vocabulary, width, test::random_numbers(2, vocabulary * width))};
-  template <class P> Var<B> forward(Tape<B>& tape, const nn::Batch<B>& batch, P&) const { return embedding(tape, table, batch.ids); }
+  Tensor<B> table{b, vocabulary, width, test::random_numbers(1, vocabulary* width)};
+  Frozen<B> out{b, Tensor<B>(b, vocabulary, width, test::random_numbers(2, vocabulary* width))};
+  template <class P> Var<B> forward(Tape<B>& tape, const nn::Batch<B>& batch, P&) const {
+    return embedding(tape, table, batch.ids);
+  }
   const Frozen<B>& head() const { return out; }
 };
-struct Counts { template <class... A> nn::Loss<B> loss(A&...) const { return {}; } };  // no targets_of
+struct Counts {
+  template <class... A> nn::Loss<B> loss(A&...) const { return {}; }
+};  // no targets_of
 
 static_assert(nn::Objective<nn::NextToken, Lookup, B>);
 static_assert(!nn::Objective<Counts, Lookup, B> && !nn::Objective<int, Lookup, B>);
@@ -28,7 +32,8 @@ nn::Loss<B> loss_of(const Lookup& model, Tape<B>& tape, const nn::Batch<B>& batc
 double number(const nn::Loss<B>& l) { return l.sum.value().host<double>(l.sum.backend())[0]; }
 }  // namespace
 
-TEST_CASE("the loss of the next token is the sum of -log softmax over the rows with a target", "[nn][objective]") {
+TEST_CASE("the loss of the next token is the sum of -log softmax over the rows with a target",
+          "[nn][objective]") {
   B b;
   const Lookup model{.b = b};
   const auto all = test::sequences();

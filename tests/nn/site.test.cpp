@@ -8,7 +8,9 @@ using test::Matrix;
 
 namespace {
 
-struct Silent { template <Backend B> void visit(const SiteCall<B>&) const {} };
+struct Silent {
+  template <Backend B> void visit(const SiteCall<B>&) const {}
+};
 struct Deaf {};
 
 /// Policies to compose: one stretches what leaves the site, one shifts it.
@@ -20,18 +22,20 @@ struct Shift {
   double by;
   template <Backend B> Var<B> visit(const SiteCall<B>& call) const {
     auto& tape = call.y.tape();
-    return add(call.y, tape.constant(Tensor<B>(tape.backend(), call.y.rows(), call.y.cols(),
-                                               std::vector<double>(static_cast<std::size_t>(call.y.value().size()), by))));
+    return add(call.y, tape.constant(Tensor<B>(
+                           tape.backend(), call.y.rows(), call.y.cols(),
+                           std::vector<double>(static_cast<std::size_t>(call.y.value().size()), by))));
   }
 };
 
 static_assert(SitePolicy<Bare, test::Reference> && SitePolicy<Stretch, test::Reference>);
-static_assert(SitePolicy<Then<Bare, Stretch>, test::Reference> && SitePolicy<Then<Then<Bare, Shift>, Stretch>, test::Reference>);
-static_assert(!SitePolicy<Silent, test::Reference> && !SitePolicy<Deaf, test::Reference> && !SitePolicy<Then<Bare, Deaf>, test::Reference>);
+static_assert(SitePolicy<Then<Bare, Stretch>, test::Reference> &&
+              SitePolicy<Then<Then<Bare, Shift>, Stretch>, test::Reference>);
+static_assert(!SitePolicy<Silent, test::Reference> && !SitePolicy<Deaf, test::Reference> &&
+              !SitePolicy<Then<Bare, Deaf>, test::Reference>);
 
 /// A linear [3, 2] with a bias, and what it makes of two rows.
-template <Backend B>
-struct Site {
+template <Backend B> struct Site {
   B b;
   SiteInfo info{0, 0, Role::other, 2, 3, "mine"};
   std::vector<double> w = {1, 2, 3, 4, 5, 6}, d = {10, 20, 30}, x = {1, -1, 2, 0.5};
@@ -84,8 +88,7 @@ struct Handing {
 };
 
 /// A model that knows of nn nothing but this header.
-template <Backend B>
-struct Own {
+template <Backend B> struct Own {
   SiteInfo first{0, 0, Role::other, 2, 3, "net.first"}, second{1, 1, Role::other, 3, 1, "net.second"};
   Frozen<B> w1, w2;
   template <class P> Var<B> forward(const Var<B>& x, std::span<const index_t> offsets, P& policy) const {
@@ -109,7 +112,8 @@ TEMPLATE_TEST_CASE("a bare site is x W^T plus its bias", "[nn][site]", LORICA_BA
   CHECK(test::relative_error(s.answer(s.parameter, &s.bias, Bare{}), with_bias(product)) < tolerance);
 }
 
-TEMPLATE_TEST_CASE("a view multiplies by its weight, measures its rows and copies it", "[nn][site]", LORICA_BACKENDS) {
+TEMPLATE_TEST_CASE("a view multiplies by its weight, measures its rows and copies it", "[nn][site]",
+                   LORICA_BACKENDS) {
   using B = TestType;
   B b;
   const index_t n = 4, m = 5, k = 7;
@@ -117,7 +121,9 @@ TEMPLATE_TEST_CASE("a view multiplies by its weight, measures its rows and copie
   w.numbers = test::rounded<typename B::scalar>(test::random_numbers(1, m * k));
   x.numbers = test::rounded<typename B::scalar>(test::random_numbers(2, n * k));
   y.numbers = test::rounded<typename B::scalar>(test::random_numbers(3, n * m));
-  const Matrix by_rows = test::product_nt(x, w), by_columns = test::product_nt(y, test::matrix_of(k, m, [&](index_t i, index_t j) { return w(j, i); }));
+  const Matrix by_rows = test::product_nt(x, w),
+               by_columns =
+                   test::product_nt(y, test::matrix_of(k, m, [&](index_t i, index_t j) { return w(j, i); }));
   std::vector<double> norms;
   for (index_t i = 0; i < m; ++i) {
     double s = 0;
@@ -173,7 +179,8 @@ TEST_CASE("a bias that is a parameter trains", "[nn][site]") {
   tape.backward(squared_error(y, zero));
   // y = 2 x W^T + d, L = |y|^2, dL/dd = 2 sum of the rows of y
   const auto rows = with_bias(each(product, 2, 0));
-  CHECK(bias.grad.host<double>(s.b) == std::vector<double>{2 * (rows[0] + rows[3]), 2 * (rows[1] + rows[4]), 2 * (rows[2] + rows[5])});
+  CHECK(bias.grad.host<double>(s.b) ==
+        std::vector<double>{2 * (rows[0] + rows[3]), 2 * (rows[1] + rows[4]), 2 * (rows[2] + rows[5])});
 }
 
 TEST_CASE("a policy is shown the site, both sides of it and the sequences", "[nn][site]") {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <lorica/nn/transformer.hpp>
+
 #include <lorica/nn/objective.hpp>
 
 #include "nn/tiny.hpp"
@@ -21,8 +22,7 @@ std::vector<double> states(B& b, const Model& model, const nn::Sequences& s) {
 }
 
 /// The states, the loss and every gradient of a model whose weights train, by name.
-template <Backend B, class Block>
-std::map<std::string, std::vector<double>> all_of() {
+template <Backend B, class Block> std::map<std::string, std::vector<double>> all_of() {
   B b;
   auto model = model_of<B, Block, Parameter<B>>(b);
   const auto sequences = test::sequences();
@@ -34,13 +34,13 @@ std::map<std::string, std::vector<double>> all_of() {
   const auto loss = nn::NextToken{}.loss(tape, model, bare, batch);
   out["loss"] = loss.sum.value().template host<double>(b);
   tape.backward(loss.sum);
-  model.for_each_parameter([&](Parameter<B>& p) { out["gradient of " + p.name] = p.grad.template host<double>(b); });
+  model.for_each_parameter(
+      [&](Parameter<B>& p) { out["gradient of " + p.name] = p.grad.template host<double>(b); });
   const auto frozen = model_of<B, Block>(b);
   out["frozen states"] = states(b, frozen, sequences);
   return out;
 }
-template <Backend B, class Block>
-void agrees_with_reference(const char* family) {
+template <Backend B, class Block> void agrees_with_reference(const char* family) {
   const auto got = all_of<B, Block>();
   const auto want = all_of<Reference, Block>();
   REQUIRE(got.size() == want.size());
@@ -48,7 +48,8 @@ void agrees_with_reference(const char* family) {
     INFO(family << ", " << what);
     if (what == "gradient of blocks.0.k.bias" || what == "gradient of blocks.1.k.bias") {
       // Softmax does not see what is added to all keys: this gradient is 0, and rounding all there is of it.
-      CHECK(test::relative_error(got.at(what), std::vector<double>(numbers.size())) < 20 * test::tolerance<B>());
+      CHECK(test::relative_error(got.at(what), std::vector<double>(numbers.size())) <
+            20 * test::tolerance<B>());
       continue;
     }
     CHECK(test::relative_error(got.at(what), numbers) < 20 * test::tolerance<B>());
@@ -57,8 +58,7 @@ void agrees_with_reference(const char* family) {
 }
 
 /// Central differences of the whole model's loss by the weights whose names are given.
-template <class Block>
-double gradient_error_of(const std::vector<std::string>& names) {
+template <class Block> double gradient_error_of(const std::vector<std::string>& names) {
   Reference b;
   auto model = model_of<Reference, Block, Parameter<Reference>>(b);
   const nn::Batch<Reference> batch(b, test::sequences());
@@ -73,8 +73,7 @@ double gradient_error_of(const std::vector<std::string>& names) {
   });
 }
 
-template <class Block>
-double ragged_error() {
+template <class Block> double ragged_error() {
   Reference b;
   const auto model = model_of<Reference, Block>(b);
   const auto all = test::sequences();
@@ -94,19 +93,23 @@ std::vector<std::string> weight_names(const auto& model) {
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("models answer and learn alike on every backend, frozen or not", "[nn][transformer]", LORICA_BACKENDS) {
+TEMPLATE_TEST_CASE("models answer and learn alike on every backend, frozen or not", "[nn][transformer]",
+                   LORICA_BACKENDS) {
   agrees_with_reference<TestType, nn::LlamaBlock>("llama");
   agrees_with_reference<TestType, nn::GptBlock>("gpt");
   agrees_with_reference<TestType, nn::BertBlock>("bert");
 }
 
 TEST_CASE("the gradients of whole models are those of central differences", "[nn][transformer]") {
-  CHECK(gradient_error_of<nn::LlamaBlock>({"embedding.weight", "blocks.0.norm_1.weight", "blocks.0.q.weight", "blocks.0.k.weight",
-                                           "blocks.1.gate.weight", "blocks.1.down.weight", "final_norm.weight"}) < 1e-7);
-  CHECK(gradient_error_of<nn::GptBlock>({"positions.weight", "blocks.0.norm_2.bias", "blocks.0.v.weight", "blocks.0.v.bias", "blocks.1.up.weight",
-                                         "blocks.1.down.bias", "final_norm.bias"}) < 1e-7);
-  CHECK(gradient_error_of<nn::BertBlock>({"embedding.weight", "embedding.norm.weight", "blocks.0.q.weight", "blocks.0.o.bias",
-                                          "blocks.1.norm_1.weight", "blocks.1.up.weight", "blocks.1.norm_2.bias"}) < 1e-7);
+  CHECK(gradient_error_of<nn::LlamaBlock>({"embedding.weight", "blocks.0.norm_1.weight", "blocks.0.q.weight",
+                                           "blocks.0.k.weight", "blocks.1.gate.weight",
+                                           "blocks.1.down.weight", "final_norm.weight"}) < 1e-7);
+  CHECK(gradient_error_of<nn::GptBlock>({"positions.weight", "blocks.0.norm_2.bias", "blocks.0.v.weight",
+                                         "blocks.0.v.bias", "blocks.1.up.weight", "blocks.1.down.bias",
+                                         "final_norm.bias"}) < 1e-7);
+  CHECK(gradient_error_of<nn::BertBlock>({"embedding.weight", "embedding.norm.weight", "blocks.0.q.weight",
+                                          "blocks.0.o.bias", "blocks.1.norm_1.weight", "blocks.1.up.weight",
+                                          "blocks.1.norm_2.bias"}) < 1e-7);
 }
 
 TEST_CASE("a ragged batch is its sequences one by one", "[nn][transformer]") {
@@ -122,7 +125,7 @@ TEST_CASE("a decoder does not see the future and an encoder does", "[nn][transfo
   s.add(tokens, {});
   t.add(changed, {});
   const auto first_rows = [](std::vector<double> v) {
-    v.resize(32);   // of 3, each 16 wide
+    v.resize(32);  // of 3, each 16 wide
     return v;
   };
   const auto llama = model_of<Reference, nn::LlamaBlock>(b);
@@ -142,8 +145,10 @@ TEST_CASE("a model knows its sites, their roles and their order", "[nn][transfor
     paths.push_back(site.path);
     roles.push_back(site.role);
   });
-  CHECK(paths == std::vector<std::string>{"blocks.0.q", "blocks.0.k", "blocks.0.v", "blocks.0.o", "blocks.0.gate", "blocks.0.up", "blocks.0.down",
-                                          "blocks.1.q", "blocks.1.k", "blocks.1.v", "blocks.1.o", "blocks.1.gate", "blocks.1.up", "blocks.1.down"});
+  CHECK(paths == std::vector<std::string>{"blocks.0.q", "blocks.0.k", "blocks.0.v", "blocks.0.o",
+                                          "blocks.0.gate", "blocks.0.up", "blocks.0.down", "blocks.1.q",
+                                          "blocks.1.k", "blocks.1.v", "blocks.1.o", "blocks.1.gate",
+                                          "blocks.1.up", "blocks.1.down"});
   CHECK(roles[1] == Role::key);
   CHECK(roles[13] == Role::down);
   CHECK(llama.site_count() == 14);
@@ -152,7 +157,8 @@ TEST_CASE("a model knows its sites, their roles and their order", "[nn][transfor
 
 TEST_CASE("a model names its weights", "[nn][transformer]") {
   Reference b;
-  const auto llama = weight_names(model_of<Reference, nn::LlamaBlock>(b)), gpt = weight_names(model_of<Reference, nn::GptBlock>(b)),
+  const auto llama = weight_names(model_of<Reference, nn::LlamaBlock>(b)),
+             gpt = weight_names(model_of<Reference, nn::GptBlock>(b)),
              bert = weight_names(model_of<Reference, nn::BertBlock>(b));
   CHECK(llama.size() == 1 + 2 * 9 + 1);
   CHECK(llama.front() == "embedding.weight");
@@ -213,6 +219,7 @@ TEST_CASE("a model without layers is an error", "[nn][transformer]") {
   Reference b;
   auto config = test::tiny<nn::LlamaBlock>();
   config.layers = 0;
-  CHECK(test::error_of<ConfigError>([&] { (void)nn::Transformer<Reference, nn::LlamaBlock>(b, config, test::weights_of(1)); }) ==
-        "Transformer: vocabulary 13, width 16, layers 0, positions 6; all must be above 0");
+  CHECK(test::error_of<ConfigError>([&] {
+          (void)nn::Transformer<Reference, nn::LlamaBlock>(b, config, test::weights_of(1));
+        }) == "Transformer: vocabulary 13, width 16, layers 0, positions 6; all must be above 0");
 }

@@ -7,11 +7,14 @@ using namespace lorica;
 using B = test::Reference;
 
 static_assert(!nn::Kind<Frozen<B>>::trains && nn::Kind<Parameter<B>>::trains);
-static_assert(std::same_as<nn::matrix_of<Frozen<B>>, Frozen<B>> && std::same_as<nn::table_of<Frozen<B>>, Tensor<B>> &&
+static_assert(std::same_as<nn::matrix_of<Frozen<B>>, Frozen<B>> &&
+              std::same_as<nn::table_of<Frozen<B>>, Tensor<B>> &&
               std::same_as<nn::vector_of<Frozen<B>>, MasterTensor<B>>);
-static_assert(std::same_as<nn::matrix_of<Parameter<B>>, Parameter<B>> && std::same_as<nn::table_of<Parameter<B>>, Parameter<B>> &&
+static_assert(std::same_as<nn::matrix_of<Parameter<B>>, Parameter<B>> &&
+              std::same_as<nn::table_of<Parameter<B>>, Parameter<B>> &&
               std::same_as<nn::vector_of<Parameter<B>>, Parameter<B>>);
-static_assert(std::same_as<nn::backend_of<Frozen<B>>, B> && std::same_as<nn::backend_of<Parameter<test::Mixed>>, test::Mixed>);
+static_assert(std::same_as<nn::backend_of<Frozen<B>>, B> &&
+              std::same_as<nn::backend_of<Parameter<test::Mixed>>, test::Mixed>);
 
 TEST_CASE("a weight of any kind holds what its source says for its name and shape", "[nn][weights]") {
   B b;

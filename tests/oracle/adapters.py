@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
-"""Writes adapters.json beside this file: logits, loss and the gradients of adapters on every linear of small Llama-,
-GPT-2- and BERT-like models, by PyTorch in double.
+"""Writes adapters.json beside this file: logits, loss and the gradients of adapters on every linear of small
+Llama-, GPT-2- and BERT-like models, by PyTorch in double.
 
     python3 adapters.py        needs PyTorch; the tests need only the JSON
 
-The models are those of tests/nn/tiny.hpp. Weights are numbers that C++ computes too: a hash of name and index, over a
-power of two. Sequences go through the models one by one.
+The models are those of tests/nn/tiny.hpp. Weights are numbers that C++ computes too: a hash of name and index,
+over a power of two. Sequences go through the models one by one.
 """
 import json
 import math
@@ -86,7 +86,9 @@ class RmsNorm:
 
 class LayerNorm:
     def __init__(self, path, eps):
-        self.gain, self.bias, self.eps = numbers(path + ".weight", (WIDTH,), 0.25, 1.0), numbers(path + ".bias", (WIDTH,), 0.25), eps
+        self.gain = numbers(path + ".weight", (WIDTH,), 0.25, 1.0)
+        self.bias = numbers(path + ".bias", (WIDTH,), 0.25)
+        self.eps = eps
 
     def __call__(self, x):
         return F.layer_norm(x, (WIDTH,), self.gain, self.bias, self.eps)
@@ -111,7 +113,8 @@ class Model:
         self.embedding_norm = norm("embedding.norm") if bert else None
         self.final_norm = None if bert else norm("final_norm")
         narrow = WIDTH // self.heads * self.kv_heads
-        shapes = dict(q=(WIDTH, WIDTH), k=(WIDTH, narrow), v=(WIDTH, narrow), o=(WIDTH, WIDTH), up=(WIDTH, HIDDEN), down=(HIDDEN, WIDTH))
+        shapes = dict(q=(WIDTH, WIDTH), k=(WIDTH, narrow), v=(WIDTH, narrow), o=(WIDTH, WIDTH),
+                      up=(WIDTH, HIDDEN), down=(HIDDEN, WIDTH))
         if llama:
             shapes["gate"] = (WIDTH, HIDDEN)
         self.blocks = []
@@ -124,7 +127,8 @@ class Model:
     def attend(self, block, x):
         def split(y, heads):
             return y.reshape(len(x), heads, WIDTH // self.heads).transpose(0, 1)
-        q, k, v = split(block["q"](x), self.heads), split(block["k"](x), self.kv_heads), split(block["v"](x), self.kv_heads)
+        q, k = split(block["q"](x), self.heads), split(block["k"](x), self.kv_heads)
+        v = split(block["v"](x), self.kv_heads)
         if self.family == "llama":
             q, k = turned(q), turned(k)
         k, v = (t.repeat_interleave(self.heads // self.kv_heads, 0) for t in (k, v))
@@ -155,17 +159,21 @@ class Model:
 def run(family, method, adapter):
     model = Model(family, adapter)
     logits = [model.logits(torch.tensor(ids)) for ids, _ in SEQUENCES]
-    loss = sum(F.cross_entropy(z, torch.tensor(t), reduction="sum", ignore_index=-100) for z, (_, t) in zip(logits, SEQUENCES))
+    loss = sum(F.cross_entropy(z, torch.tensor(t), reduction="sum", ignore_index=-100)
+               for z, (_, t) in zip(logits, SEQUENCES))
     factors = [f for a in model.adapters for f in a.factors()]
-    penalty = sum(torch.linalg.norm(f @ f.T - torch.eye(RANK, dtype=torch.float64)) for f in factors) * (ORTHOGONALITY / max(len(factors), 1))
+    distances = [torch.linalg.norm(f @ f.T - torch.eye(RANK, dtype=torch.float64)) for f in factors]
+    penalty = sum(distances) * (ORTHOGONALITY / max(len(factors), 1))
     (loss + penalty).backward()
     gradients = {name: p.grad.reshape(-1).tolist() for a in model.adapters for name, p in a.parameters.items()}
-    return dict(family=family, method=method, loss=loss.item(), penalty=penalty.item() if factors else 0.0, logits=torch.cat(logits).reshape(-1).tolist(), gradients=gradients)
+    return dict(family=family, method=method, loss=loss.item(), penalty=penalty.item() if factors else 0.0,
+                logits=torch.cat(logits).reshape(-1).tolist(), gradients=gradients)
 
 
-cases = [run("llama", "lora", LowRank), run("gpt", "lora", LowRank), run("bert", "lora", LowRank), run("llama", "svd", Svd)]
-out = dict(made_with="torch " + torch.__version__.split("+")[0], rank=RANK, alpha=ALPHA, orthogonality=ORTHOGONALITY,
-           sequences=[dict(ids=i, targets=t) for i, t in SEQUENCES], cases=cases)
+cases = [run("llama", "lora", LowRank), run("gpt", "lora", LowRank), run("bert", "lora", LowRank),
+         run("llama", "svd", Svd)]
+out = dict(made_with="torch " + torch.__version__.split("+")[0], rank=RANK, alpha=ALPHA,
+           orthogonality=ORTHOGONALITY, sequences=[dict(ids=i, targets=t) for i, t in SEQUENCES], cases=cases)
 text = json.dumps(out, indent=1)
 text = re.sub(r"\[\s+([-+.e\d,\s]+?)\s+\]", lambda m: "[" + re.sub(r"\s+", " ", m[1]) + "]", text)  # a row a line
 pathlib.Path(__file__).with_suffix(".json").write_text(text + "\n")

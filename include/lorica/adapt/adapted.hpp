@@ -38,7 +38,8 @@ class Adapted {
       : backend_(&b), method_(std::move(method)), placement_(std::move(placement)), at_(placement_.rank.size()) {
     std::size_t sites = 0;
     model.for_each_site([&](const SiteInfo&, const WeightView<B>&) { ++sites; });
-    expects(placement_.rank.size() == sites, "attach: the placement has ranks for ", placement_.rank.size(), " sites, the model has ", sites);
+    expects(placement_.rank.size() == sites, "attach: the placement has ranks for ", placement_.rank.size(),
+            " sites, the model has ", sites);
     model.for_each_site([&](const SiteInfo& s, const WeightView<B>& w) {
       const auto i = static_cast<std::size_t>(s.ordinal);
       const index_t r = placement_.rank.at(i), most = std::min(s.in, s.out);

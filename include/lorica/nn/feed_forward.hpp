@@ -9,7 +9,9 @@
 namespace lorica::nn {
 
 namespace detail {
-inline void expects_hidden(index_t hidden) { expects(hidden > 0, "feed-forward: the hidden width is ", hidden, ", expected at least 1"); }
+inline void expects_hidden(index_t hidden) {
+  expects(hidden > 0, "feed-forward: the hidden width is ", hidden, ", expected at least 1");
+}
 }  // namespace detail
 
 /// GELU by the normal distribution (BERT's "gelu") and by tanh (GPT-2's "gelu_new").

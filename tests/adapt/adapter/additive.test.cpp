@@ -25,13 +25,17 @@ struct Place {
   template <class A> std::vector<double> answer(const A& a, typename A::template state<R>& st) {
     Tape<R> tape(b, false);
     const auto rows = tape.constant(x);
-    return a.visit(st, SiteCall<R>{site, WeightView<R>(weight), rows, linear(rows, weight), nullptr, offsets}).value().template host<double>(b);
+    return a.visit(st, SiteCall<R>{site, WeightView<R>(weight), rows, linear(rows, weight), nullptr, offsets})
+        .value()
+        .template host<double>(b);
   }
   /// x W^T + s x (B A)^T
   std::vector<double> expected(const LowRank::factors<R>& f, double s) {
     const auto rows = test::matrix(b, x);
     auto y = test::product_nt(rows, test::matrix(b, weight.dense(b))).numbers;
-    const auto delta = test::product_nt(test::product_nt(rows, test::matrix(b, f.a.value)), test::matrix(b, f.b.value)).numbers;
+    const auto delta =
+        test::product_nt(test::product_nt(rows, test::matrix(b, f.a.value)), test::matrix(b, f.b.value))
+            .numbers;
     for (std::size_t i = 0; i < y.size(); ++i) y[i] += s * delta[i];
     return y;
   }
@@ -41,7 +45,10 @@ struct Place {
 struct Plain {
   using config = LowRank::config;
   template <Backend B> using factors = LowRank::factors<B>;
-  template <Backend B> static factors<B> make(B& b, const SiteInfo& s, const config& c, index_t r, Seed seed) { return LowRank::make(b, s, c, r, seed); }
+  template <Backend B>
+  static factors<B> make(B& b, const SiteInfo& s, const config& c, index_t r, Seed seed) {
+    return LowRank::make(b, s, c, r, seed);
+  }
   template <Backend B> static Var<B> apply(factors<B>& f, const Var<B>& x) { return LowRank::apply(f, x); }
   template <Backend B, class F> static void for_each(factors<B>& f, F visit) { LowRank::for_each(f, visit); }
   template <Backend B> static Factor<B> silencer(factors<B>& f) { return LowRank::silencer(f); }
@@ -58,7 +65,8 @@ TEST_CASE("y + s x delta W^T, with s from the rank an adapter was made with", "[
     CHECK(st.scale == 6.0 / double(rank));
     CHECK(test::relative_error(at.answer(lora, st), at.expected(st.factors, 6.0 / double(rank))) < 1e-14);
     auto st_rs = at.make(rs, rank);
-    CHECK(test::relative_error(at.answer(rs, st_rs), at.expected(st_rs.factors, 6 / std::sqrt(double(rank)))) < 1e-14);
+    CHECK(test::relative_error(at.answer(rs, st_rs),
+                               at.expected(st_rs.factors, 6 / std::sqrt(double(rank)))) < 1e-14);
   }
 }
 
@@ -71,19 +79,21 @@ TEST_CASE("a parameterization without a one-pass form gives the same", "[adapt][
   CHECK(test::relative_error(at.answer(plain, two), at.answer(lora, one)) < 1e-14);
 }
 
-TEST_CASE("dropout is of the adapter's path, in training only, and a function of the pass's number", "[adapt][additive][dropout]") {
+TEST_CASE("dropout is of the adapter's path, in training only, and a function of the pass's number",
+          "[adapt][additive][dropout]") {
   Place at;
   const Additive<> lora{.dropout = 0.5};
   auto st = at.make(lora, 3);
   const auto whole = at.expected(st.factors, st.scale);
-  CHECK(test::relative_error(at.answer(lora, st), whole) < 1e-14);   // no phase was told
+  CHECK(test::relative_error(at.answer(lora, st), whole) < 1e-14);  // no phase was told
   lora.phase(st, 7);
   const auto seventh = at.answer(lora, st);
   CHECK(at.answer(lora, st) == seventh);
   // drop(x) by the stream's own definition, on the path of delta W alone
   {
     Tape<R> tape(at.b, false);
-    const auto dropped = lorica::dropout(tape.constant(at.x), 0.5, Stream(3, "adapter dropout", "blocks.0.up", 7));
+    const auto dropped =
+        lorica::dropout(tape.constant(at.x), 0.5, Stream(3, "adapter dropout", "blocks.0.up", 7));
     const auto base = linear(tape.constant(at.x), at.weight);
     const auto want = add(base, scale(LowRank::apply(st.factors, dropped), st.scale));
     CHECK(test::relative_error(seventh, want.value().host<double>(at.b)) < 1e-14);
@@ -108,7 +118,9 @@ TEST_CASE("gradients of all that trains are those of central differences", "[ada
     a.for_each(st, [&](Parameter<R>& p) { parameters.push_back(&p); });
     return gradient_error(at.b, std::span<Parameter<R>* const>(parameters), [&](Tape<R>& tape) {
       const auto rows = tape.constant(at.x);
-      return squared_error(a.visit(st, SiteCall<R>{at.site, WeightView<R>(at.weight), rows, linear(rows, at.weight), nullptr, at.offsets}), target);
+      return squared_error(a.visit(st, SiteCall<R>{at.site, WeightView<R>(at.weight), rows,
+                                                   linear(rows, at.weight), nullptr, at.offsets}),
+                           target);
     });
   };
   CHECK(error(Additive<>{.dropout = 0.3}) < 1e-8);

@@ -7,7 +7,9 @@ using namespace lorica;
 using namespace lorica::adapt;
 
 namespace {
-struct Fixed { double operator()(index_t) const { return 2; } };
+struct Fixed {
+  double operator()(index_t) const { return 2; }
+};
 struct Mute {};
 static_assert(Scaling<Fixed> && !Scaling<Mute> && !Scaling<double>);
 }  // namespace

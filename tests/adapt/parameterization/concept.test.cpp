@@ -19,14 +19,21 @@ struct Dense {
   template <Backend B> static Var<B> apply(factors<B>& f, const Var<B>& x) {
     return matmul_nt<typename B::scalar>(x, x.tape().leaf(f.d));
   }
-  template <Backend B, class F> static void for_each(factors<B>& f, F visit) { visit(Factor<B>{&f.d, Along::rows}); }
+  template <Backend B, class F> static void for_each(factors<B>& f, F visit) {
+    visit(Factor<B>{&f.d, Along::rows});
+  }
   template <Backend B> static Factor<B> silencer(factors<B>& f) { return {&f.d, Along::rows}; }
 };
-struct Forgetful : Dense { template <Backend B> static void apply(factors<B>&, const Var<B>&) {} };
-struct Loud {   // says neither what it trains nor what would silence it
+struct Forgetful : Dense {
+  template <Backend B> static void apply(factors<B>&, const Var<B>&) {}
+};
+struct Loud {  // says neither what it trains nor what would silence it
   struct config {};
   template <Backend B> using factors = Dense::factors<B>;
-  template <Backend B> static factors<B> make(B& b, const SiteInfo& s, const config& c, index_t r, Seed seed) { return Dense::make(b, s, c, r, seed); }
+  template <Backend B>
+  static factors<B> make(B& b, const SiteInfo& s, const config& c, index_t r, Seed seed) {
+    return Dense::make(b, s, c, r, seed);
+  }
   template <Backend B> static Var<B> apply(factors<B>& f, const Var<B>& x) { return Dense::apply(f, x); }
 };
 
@@ -36,11 +43,13 @@ static_assert(!Parameterization<Forgetful, R> && !Parameterization<Loud, R> && !
 
 }  // namespace
 
-TEST_CASE("a parameterization of a user's own: delta W itself has the gradient of W, scaled", "[adapt][parameterization]") {
+TEST_CASE("a parameterization of a user's own: delta W itself has the gradient of W, scaled",
+          "[adapt][parameterization]") {
   R b;
   const test::Toy<R> model(b);
   const test::Toy<R, Parameter<R>> full(b);
-  auto adapted = attach(b, model, Method<Additive<Dense>>{.adapter = {.scaling = {.alpha = 6}}, .placement = {.rank = 3}});
+  auto adapted = attach(
+      b, model, Method<Additive<Dense>>{.adapter = {.scaling = {.alpha = 6}}, .placement = {.rank = 3}});
   test::backward(b, model, adapted, test::sequences());
   Bare bare;
   test::backward(b, full, bare, test::sequences());

@@ -21,15 +21,24 @@ struct Last {
 /// One that moves: nothing is kept below 1.
 struct Cutting : Last {
   static constexpr unsigned asks = grain::direction;
-  struct state { index_t total = 0; };
+  struct state {
+    index_t total = 0;
+  };
   state begin(const Placement&, index_t total) const { return {total}; }
   bool listens(const state&, index_t) const { return true; }
-  template <class Directions> Reallocation reallocate(state&, index_t, const Directions&) const { return {Reallocation::cut, 1.0}; }
+  template <class Directions> Reallocation reallocate(state&, index_t, const Directions&) const {
+    return {Reallocation::cut, 1.0};
+  }
 };
-struct Unasking { Placement place(std::span<const SiteInfo>, std::span<const double>) const { return {}; } };
-struct Placeless { static constexpr unsigned asks = grain::none; };
+struct Unasking {
+  Placement place(std::span<const SiteInfo>, std::span<const double>) const { return {}; }
+};
+struct Placeless {
+  static constexpr unsigned asks = grain::none;
+};
 
-static_assert(PlacementPolicy<Last> && PlacementPolicy<Uniform> && PlacementPolicy<Dominant> && PlacementPolicy<Cutting>);
+static_assert(PlacementPolicy<Last> && PlacementPolicy<Uniform> && PlacementPolicy<Dominant> &&
+              PlacementPolicy<Cutting>);
 static_assert(!PlacementPolicy<Unasking> && !PlacementPolicy<Placeless> && !PlacementPolicy<int>);
 static_assert(DynamicPlacement<Cutting> && !DynamicPlacement<Last>);
 

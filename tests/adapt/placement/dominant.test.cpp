@@ -10,11 +10,12 @@ using namespace lorica::adapt;
 using Ranks = std::vector<index_t>;
 
 namespace {
-const auto all = test::sites(2);   // 6
+const auto all = test::sites(2);  // 6
 Ranks place(const Dominant& d, const std::vector<double>& scores) { return d.place(all, scores).rank; }
 }  // namespace
 
-TEST_CASE("dominant: the site with the highest score, the first among equals", "[adapt][placement][dominant]") {
+TEST_CASE("dominant: the site with the highest score, the first among equals",
+          "[adapt][placement][dominant]") {
   CHECK(place({}, {1, 2, 3, 4, 3, 2}) == Ranks{0, 0, 0, 8, 0, 0});
   CHECK(place({.rank = 2}, {1, 4, 3, 4, 3, 4}) == Ranks{0, 2, 0, 0, 0, 0});
   CHECK(place({}, {0, 0, 0, 0, 0, 0}) == Ranks{8, 0, 0, 0, 0, 0});
@@ -36,11 +37,17 @@ TEST_CASE("dominant: among the candidates that are meant", "[adapt][placement][d
 }
 
 TEST_CASE("dominant: scores and counts that cannot be right", "[adapt][placement][dominant]") {
-  const auto config = [](const Dominant& d, const std::vector<double>& s) { return test::error_of<ConfigError>([&] { (void)place(d, s); }); };
-  const auto numeric = [](const std::vector<double>& s) { return test::error_of<NumericError>([&] { (void)place({}, s); }); };
+  const auto config = [](const Dominant& d, const std::vector<double>& s) {
+    return test::error_of<ConfigError>([&] { (void)place(d, s); });
+  };
+  const auto numeric = [](const std::vector<double>& s) {
+    return test::error_of<NumericError>([&] { (void)place({}, s); });
+  };
   CHECK(config({}, {1, 2}) == "Dominant: 2 scores for 6 sites");
   CHECK(config({.top = 0}, {1, 2, 3, 4, 5, 6}) == "Dominant: top is 0, expected 1 to 6");
-  CHECK(config({.top = 3, .sites = {.roles = {Role::down}}}, {1, 2, 3, 4, 5, 6}) == "Dominant: top is 3, expected 1 to 2");
+  CHECK(config({.top = 3, .sites = {.roles = {Role::down}}}, {1, 2, 3, 4, 5, 6}) ==
+        "Dominant: top is 3, expected 1 to 2");
   CHECK(numeric({1, 2, 3, std::nan(""), 5, 6}) == "Dominant: the score of blocks.1.q is nan");
-  CHECK(numeric({1, std::numeric_limits<double>::infinity(), 3, 4, 5, 6}) == "Dominant: the score of blocks.0.v is inf");
+  CHECK(numeric({1, std::numeric_limits<double>::infinity(), 3, 4, 5, 6}) ==
+        "Dominant: the score of blocks.0.v is inf");
 }

@@ -30,7 +30,7 @@ TEST_CASE("patterns match whole paths", "[adapt][placement][select]") {
   CHECK(matches("*o*o*", "blocks.o"));
   CHECK_FALSE(matches("*o*o*o", "blocks.o"));
   CHECK(matches("a**b", "ab"));
-  CHECK(matches("*ab", "aab"));       // the star takes back what it gave
+  CHECK(matches("*ab", "aab"));  // the star takes back what it gave
   CHECK(matches("*a?c*", "aabacabc"));
   CHECK_FALSE(matches("ab*", "a"));
 }
@@ -46,11 +46,15 @@ TEST_CASE("what is not said holds everywhere, and all that is said must hold", "
 }
 
 TEST_CASE("what matches nothing is an error that says what there is", "[adapt][placement][select]") {
-  CHECK(error({.paths = {"blocks.1.*", "layers.*"}}) == "sites: the path 'layers.*' matches none of 9 sites (they are blocks.0.q ... blocks.2.down)");
-  CHECK(error({.roles = {Role::down, Role::gate}}) == "sites: the role 'gate' matches none of 9 sites (they are blocks.0.q ... blocks.2.down)");
-  CHECK(error({.layers = {1, 3}}) == "sites: layer 3 matches none of 9 sites (they are blocks.0.q ... blocks.2.down)");
+  CHECK(error({.paths = {"blocks.1.*", "layers.*"}}) ==
+        "sites: the path 'layers.*' matches none of 9 sites (they are blocks.0.q ... blocks.2.down)");
+  CHECK(error({.roles = {Role::down, Role::gate}}) ==
+        "sites: the role 'gate' matches none of 9 sites (they are blocks.0.q ... blocks.2.down)");
+  CHECK(error({.layers = {1, 3}}) ==
+        "sites: layer 3 matches none of 9 sites (they are blocks.0.q ... blocks.2.down)");
   CHECK(error({.layers = {0}, .paths = {"blocks.1.*"}}) ==
-        "sites: no site meets all of the conditions on role, layer and path (they are blocks.0.q ... blocks.2.down)");
+        "sites: no site meets all of the conditions on role, layer and path (they are blocks.0.q ... "
+        "blocks.2.down)");
   CHECK(test::error_of<ConfigError>([] { (void)Select{}.among({}); }) ==
         "sites: no site meets all of the conditions on role, layer and path (the model has no sites)");
 }

@@ -11,7 +11,9 @@ namespace {
 
 /// A user's site score: the energy of what enters a site, summed over the rows of live samples.
 struct InputEnergy {
-  struct state { double energy = 0; };
+  struct state {
+    double energy = 0;
+  };
   template <Backend B> void observe(state& st, const SiteGradient<B>& o) const {
     for (std::size_t s = 0; s < o.weight.size(); ++s)
       if (o.weight[s] > 0) {
@@ -30,12 +32,17 @@ struct Hesitation {
   }
   template <class T> T value(Cells<const T> m, index_t) const { return -m[1]; }
 };
-struct Stateless { double value(int) const { return 0; } };
-struct Forgetful { static constexpr int memory = 0; };
+struct Stateless {
+  double value(int) const { return 0; }
+};
+struct Forgetful {
+  static constexpr int memory = 0;
+};
 
 static_assert(SiteScore<InputEnergy, R> && SiteScore<Page, R> && SiteScore<Page, test::Mixed>);
 static_assert(!SiteScore<Stateless, R> && !SiteScore<Hesitation, R> && !SiteScore<NoScore, R>);
-static_assert(DirectionScore<Hesitation> && !DirectionScore<InputEnergy> && !DirectionScore<Forgetful> && !DirectionScore<NoScore>);
+static_assert(DirectionScore<Hesitation> && !DirectionScore<InputEnergy> && !DirectionScore<Forgetful> &&
+              !DirectionScore<NoScore>);
 static_assert(ScoreFunction<NoScore, R> && ScoreFunction<InputEnergy, R> && ScoreFunction<Hesitation, R>);
 static_assert(!ScoreFunction<Stateless, R> && !ScoreFunction<Forgetful, R> && !ScoreFunction<int, R>);
 static_assert(grain::none == 0 && (grain::site & grain::direction) == 0);
@@ -63,6 +70,6 @@ TEST_CASE("a site score of a user's own is heard by a probe", "[adapt][score]") 
   for (const auto id : s.ids)
     for (index_t j = 0; j < 6; ++j) want += table(id, j) * table(id, j);
   CHECK(scores.values[0] == Approx(want).epsilon(1e-13));
-  s.add(std::vector<std::int32_t>{1, 2}, {});   // without a target: not a sample
+  s.add(std::vector<std::int32_t>{1, 2}, {});  // without a target: not a sample
   CHECK(probe(b, model, s, InputEnergy{}).values[0] == Approx(want).epsilon(1e-13));
 }

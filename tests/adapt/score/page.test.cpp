@@ -23,7 +23,8 @@ nn::Sequences samples() {
   return s;
 }
 
-/// dL_n/dW of every site for sample n, its loss the mean over its targets: the whole gradients, by name of the site.
+/// dL_n/dW of every site for sample n, its loss the mean over its targets: the whole gradients, by name of
+/// the site.
 using Gradients = std::map<std::string, std::vector<double>>;
 std::vector<Gradients> full_gradients(const nn::Sequences& s) {
   R b;
@@ -56,11 +57,17 @@ void is_energy_of_first_gradient(B& b, const Model& model, const nn::Sequences& 
     const AlphaOverRank scaling{.alpha = 5};
     const LowRank::config shape{.gain = 0.8};
     const Seed seed = 11;
-    auto adapted = attach(b, model, Lora{.adapter = {.shape = shape, .scaling = scaling}, .placement = {.rank = rank}}, seed);
+    auto adapted = attach(
+        b, model, Lora{.adapter = {.shape = shape, .scaling = scaling}, .placement = {.rank = rank}}, seed);
     test::backward_of_means(b, model, adapted, s);
     const auto gradient = test::gradients(b, adapted);
-    const auto scores =
-        probe(b, model, s, Page{.reading = Reading::mean_gradient, .rank = rank, .scaling = scaling, .seed = seed, .shape = shape}, nn::NextToken{}, 3);
+    const auto scores = probe(b, model, s,
+                              Page{.reading = Reading::mean_gradient,
+                                   .rank = rank,
+                                   .scaling = scaling,
+                                   .seed = seed,
+                                   .shape = shape},
+                              nn::NextToken{}, 3);
     REQUIRE(scores.sites.size() == adapted.slots().size());
     for (std::size_t i = 0; i < scores.sites.size(); ++i) {
       const auto& path = scores.sites[i].path;
@@ -75,14 +82,18 @@ void is_energy_of_first_gradient(B& b, const Model& model, const nn::Sequences& 
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("PAGE is the energy of the first gradient of an attached LoRA, at every site", "[adapt][page]", LORICA_DOUBLE_BACKENDS) {
+TEMPLATE_TEST_CASE("PAGE is the energy of the first gradient of an attached LoRA, at every site",
+                   "[adapt][page]", LORICA_DOUBLE_BACKENDS) {
   TestType b;
   is_energy_of_first_gradient(b, test::Toy<TestType>(b), samples());
 }
 
-TEST_CASE("PAGE is the energy of the first gradient of an attached LoRA, at every site of a transformer", "[adapt][page]") {
+TEST_CASE("PAGE is the energy of the first gradient of an attached LoRA, at every site of a transformer",
+          "[adapt][page]") {
   R b;
-  is_energy_of_first_gradient(b, nn::Transformer<R, nn::LlamaBlock>(b, test::tiny<nn::LlamaBlock>(), test::weights_of(9)), test::sequences());
+  is_energy_of_first_gradient(
+      b, nn::Transformer<R, nn::LlamaBlock>(b, test::tiny<nn::LlamaBlock>(), test::weights_of(9)),
+      test::sequences());
 }
 
 TEST_CASE("per sample, PAGE is the mean energy of the samples' first gradients", "[adapt][page]") {
@@ -100,19 +111,22 @@ TEST_CASE("per sample, PAGE is the mean energy of the samples' first gradients",
   CHECK(test::relative_error(scores.values, want) < 1e-13);
 }
 
-TEMPLATE_TEST_CASE("the closed form is the expectation's, by whole gradients", "[adapt][page]", LORICA_DOUBLE_BACKENDS) {
+TEMPLATE_TEST_CASE("the closed form is the expectation's, by whole gradients", "[adapt][page]",
+                   LORICA_DOUBLE_BACKENDS) {
   TestType b;
   const test::Toy<TestType> model(b);
   const auto s = samples();
   const auto g = full_gradients(s);
   for (const double gain : {1.0, 0.5}) {
     const Page per_sample{.form = Form::closed, .rank = 4, .shape = {.gain = gain}};
-    const Page mean{.reading = Reading::mean_gradient, .form = Form::closed, .rank = 4, .shape = {.gain = gain}};
+    const Page mean{
+        .reading = Reading::mean_gradient, .form = Form::closed, .rank = 4, .shape = {.gain = gain}};
     const auto f = probe(b, model, s, per_sample), m = probe(b, model, s, mean);
     for (std::size_t i = 0; i < f.sites.size(); ++i) {
       const auto& site = f.sites[i];
       INFO(site.path);
-      const double factor = (16.0 / 4) * (16.0 / 4) * 4 * gain * gain / (3 * double(site.in));   // s^2 r Var(A)
+      const double factor =
+          (16.0 / 4) * (16.0 / 4) * 4 * gain * gain / (3 * double(site.in));  // s^2 r Var(A)
       CHECK(per_sample.per_gradient_energy(site) == Approx(factor).epsilon(1e-14));
       CHECK(f.values[i] == Approx(factor * mean_of_energies(g, site.path)).epsilon(1e-12));
       CHECK(m.values[i] == Approx(factor * energy_of_mean(g, site.path)).epsilon(1e-12));
@@ -125,9 +139,11 @@ TEST_CASE("over many draws the sampled form comes to the closed one", "[adapt][p
   R b;
   const test::Toy<R> model(b);
   const index_t rank = 8, draws = 600;
-  const double error = std::sqrt(2.0 / double(rank * draws));   // at most: entries of A are bounded, directions may agree
+  const double error =
+      std::sqrt(2.0 / double(rank * draws));  // at most: entries of A are bounded, directions may agree
   for (const auto reading : {Reading::per_sample, Reading::mean_gradient}) {
-    const auto closed = probe(b, model, samples(), Page{.reading = reading, .form = Form::closed, .rank = rank});
+    const auto closed =
+        probe(b, model, samples(), Page{.reading = reading, .form = Form::closed, .rank = rank});
     const auto sampled = probe(b, model, samples(), Page{.reading = reading, .rank = rank, .draws = draws});
     const auto one = probe(b, model, samples(), Page{.reading = reading, .rank = rank});
     for (std::size_t i = 0; i < 4; ++i) {
@@ -142,7 +158,10 @@ TEST_CASE("several draws are the mean of each, and a draw is the generator's own
   R b;
   const test::Toy<R> model(b);
   for (const auto reading : {Reading::per_sample, Reading::mean_gradient}) {
-    const auto score = [&](index_t draws, Seed seed) { return probe(b, model, samples(), Page{.reading = reading, .rank = 2, .draws = draws, .seed = seed}).values; };
+    const auto score = [&](index_t draws, Seed seed) {
+      return probe(b, model, samples(), Page{.reading = reading, .rank = 2, .draws = draws, .seed = seed})
+          .values;
+    };
     const auto one = score(1, 3), two = score(2, 3), other = score(1, 4);
     CHECK(one == score(1, 3));
     CHECK(test::relative_error(one, other) > 1e-3);
@@ -155,13 +174,17 @@ TEST_CASE("several draws are the mean of each, and a draw is the generator's own
 TEST_CASE("scores do not depend on how many samples go at a time", "[adapt][page]") {
   R b;
   const test::Toy<R> model(b);
-  for (const Page page : {Page{.draws = 2}, Page{.reading = Reading::mean_gradient, .draws = 2}, Page{.form = Form::closed}}) {
+  for (const Page page :
+       {Page{.draws = 2}, Page{.reading = Reading::mean_gradient, .draws = 2}, Page{.form = Form::closed}}) {
     const auto whole = probe(b, model, samples(), page, nn::NextToken{}, 8).values;
-    for (const index_t batch : {1, 2, 3}) CHECK(test::relative_error(probe(b, model, samples(), page, nn::NextToken{}, batch).values, whole) < 1e-13);
+    for (const index_t batch : {1, 2, 3})
+      CHECK(test::relative_error(probe(b, model, samples(), page, nn::NextToken{}, batch).values, whole) <
+            1e-13);
   }
 }
 
-TEST_CASE("a sample weighs as any other, however many targets it has, one without any is none", "[adapt][page]") {
+TEST_CASE("a sample weighs as any other, however many targets it has, one without any is none",
+          "[adapt][page]") {
   R b;
   const test::Toy<R> model(b);
   const auto s = samples();
@@ -196,7 +219,8 @@ TEST_CASE("scores grow with the square of alpha", "[adapt][page]") {
   for (const auto form : {Form::sampled, Form::closed}) {
     auto nine = probe(b, model, samples(), Page{.form = form, .scaling = {.alpha = 3}}).values;
     for (double& v : nine) v /= 9;
-    CHECK(test::relative_error(nine, probe(b, model, samples(), Page{.form = form, .scaling = {.alpha = 1}}).values) < 1e-13);
+    CHECK(test::relative_error(
+              nine, probe(b, model, samples(), Page{.form = form, .scaling = {.alpha = 1}}).values) < 1e-13);
   }
 }
 
@@ -205,5 +229,6 @@ TEST_CASE("the closed form of the mean gradient wants all samples in one batch",
   const test::Toy<R> model(b);
   const Page page{.reading = Reading::mean_gradient, .form = Form::closed};
   CHECK(test::error_of<ConfigError>([&] { (void)probe(b, model, samples(), page, nn::NextToken{}, 3); }) ==
-        "Page: the closed form of the mean gradient needs all samples in one batch; raise the batch size or sample");
+        "Page: the closed form of the mean gradient needs all samples in one batch; raise the batch size or "
+        "sample");
 }
