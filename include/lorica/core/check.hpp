@@ -5,6 +5,8 @@
 
 #include <lorica/core/config.hpp>
 
+#include <initializer_list>
+#include <memory>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -32,18 +34,36 @@ struct Shape {
   }
 };
 
-/// Everything streamed into one string.
-template <class... Parts>
-[[nodiscard]] std::string message(const Parts&... parts) {
+namespace detail {
+/// One part of a message, its type behind a pointer: a program compiles one `joined`, not one for every message.
+struct Part {
+  const void* value;
+  void (*write)(std::ostream&, const void*);
+};
+template <class T>
+void write_part(std::ostream& os, const void* value) { os << *static_cast<const T*>(value); }
+inline void write_characters(std::ostream& os, const void* value) { os << static_cast<const char*>(value); }
+template <class T>
+Part part(const T& value) { return {std::addressof(value), write_part<T>}; }
+inline Part part(const char* text) { return {text, write_characters}; }
+
+[[nodiscard]] inline std::string joined(std::initializer_list<Part> parts) {
   std::ostringstream os;
-  ((os << parts), ...);
+  for (const Part& p : parts) p.write(os, p.value);
   return os.str();
 }
+template <class E>
+[[noreturn, gnu::cold, gnu::noinline]] void fail(std::initializer_list<Part> parts) { throw E(joined(parts)); }
+}  // namespace detail
+
+/// Everything streamed into one string.
+template <class... Parts>
+[[nodiscard]] std::string message(const Parts&... parts) { return detail::joined({detail::part(parts)...}); }
 
 /// Throws E with the parts streamed together, unless `ok`.
 template <class E = ConfigError, class... Parts>
 void expects(bool ok, const Parts&... parts) {
-  if (!ok) throw E(message(parts...));
+  if (!ok) [[unlikely]] detail::fail<E>({detail::part(parts)...});
 }
 
 /// "gemm: x is [3, 4], expected [3, 5]"

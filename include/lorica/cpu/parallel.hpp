@@ -7,6 +7,8 @@
 #include <lorica/core/config.hpp>
 
 #include <exception>
+#include <memory>
+#include <type_traits>
 
 #if defined(_OPENMP)
 #  include <omp.h>
@@ -23,15 +25,16 @@ inline int threads() {
 #endif
 }
 
-/// f(piece) for piece in 0 .. pieces. `dynamic` hands out pieces one by one, for pieces of unequal work.
-template <class F>
-void parallel_for(index_t pieces, bool dynamic, F&& f) {
+namespace detail {
+/// The one parallel region of the library: what it runs is behind a pointer, so that a program compiles it once and not
+/// for every loop. A piece is thousands of operations; the call is not felt.
+inline void run_pieces(index_t pieces, bool dynamic, void (*run)(void*, index_t), void* work) {
 #if defined(_OPENMP)
   if (pieces > 1 && threads() > 1) {
     std::exception_ptr failure = nullptr;  // an exception may not leave a parallel region
     const auto guarded = [&](index_t i) {
       try {
-        f(i);
+        run(work, i);
       } catch (...) {
 #  pragma omp critical(lorica_parallel_for)
         if (!failure) failure = std::current_exception();
@@ -49,7 +52,17 @@ void parallel_for(index_t pieces, bool dynamic, F&& f) {
   }
 #endif
   (void)dynamic;
-  for (index_t i = 0; i < pieces; ++i) f(i);
+  for (index_t i = 0; i < pieces; ++i) run(work, i);
+}
+}  // namespace detail
+
+/// f(piece) for piece in 0 .. pieces. `dynamic` hands out pieces one by one, for pieces of unequal work.
+template <class F>
+void parallel_for(index_t pieces, bool dynamic, F&& f) {
+  using Work = std::remove_reference_t<F>;
+  detail::run_pieces(
+      pieces, dynamic, [](void* work, index_t i) { (*static_cast<Work*>(work))(i); },
+      const_cast<void*>(static_cast<const void*>(std::addressof(f))));
 }
 
 /// f(first, count) over 0 .. n in pieces of `grain`, each piece but the last whole.
