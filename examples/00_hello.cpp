@@ -10,7 +10,7 @@ using namespace lorica;
 int main() {
   // [doc:hello]
   cpu::EigenBackend<float> b;
-  const auto model = io::load_decoder(b, "examples/data/tiny");          // knows English, not C++
+  const auto model = io::load_decoder(b, "examples/data/tiny");  // knows English, not C++
   const auto text = train::windows(io::bytes("include/lorica/autograd/tape.hpp"), {.length = 256});
 
   // 1. Listen. One backward pass through the frozen model.
@@ -22,16 +22,19 @@ int main() {
 
   // 3. Train. The model is const; only the adapter has gradients.
   const double before = train::evaluate(b, model, text);
-  train::fit(b, model, one, text, {.steps = 40, .batch = 8, .optimizer = {.lr = 1e-2}}, train::PrintLoss{std::cout, 10});
+  train::fit(b, model, one, text, {.steps = 40, .batch = 8, .optimizer = {.lr = 1e-2}},
+             train::PrintLoss{std::cout, 10});
   const double after = train::evaluate(b, model, one, text);
 
   // 4. Keep.
   io::save(one, "build/hello.safetensors");
   // [/doc:hello]
   const auto again = io::SafeTensors("build/hello.safetensors");
-  std::cout << one.slots().front().site << ", " << one.parameter_count() << " parameters, " << again.tensors().size() << " tensors: "
-            << train::bits(before) << " -> " << train::bits(after) << " bits per byte\n";
+  std::cout << one.slots().front().site << ", " << one.parameter_count() << " parameters, "
+            << again.tensors().size() << " tensors: " << train::bits(before) << " -> " << train::bits(after)
+            << " bits per byte\n";
   const bool claim = after < 0.95 * before && one.slots().size() == 1;
-  std::cout << (claim ? "holds" : "DOES NOT HOLD") << ": one adapter lowers the bits per byte by at least 5 %\n";
+  std::cout << (claim ? "holds" : "DOES NOT HOLD")
+            << ": one adapter lowers the bits per byte by at least 5 %\n";
   return claim ? 0 : 1;
 }

@@ -18,7 +18,8 @@ constexpr index_t n = 512, width = 256;
 struct Cost {
   std::size_t recorded, saved;
 };
-/// Four linears over weights of either kind, then a loss; a trainable shift in front of layer `from` asks for gradients.
+/// Four linears over weights of either kind, then a loss; a trainable shift in front of layer `from` asks for
+/// gradients.
 template <class Weight>
 Cost run(B& b, const std::vector<Weight>& layers, const Parameter<B>& shift, std::size_t from) {
   const Tensor<B> x(b, n, width, normals(Stream(2, "example", "x"), n * width, 1));
@@ -45,15 +46,21 @@ int main() {
     trained.push_back({"w", {b, width, width, w}});
   }
   const Parameter<B> shift{"shift", zeros<float>(b, 1, width)};
-  const Cost all = run(b, trained, shift, 0), early = run(b, frozen, shift, 0), late = run(b, frozen, shift, 3), none = run(b, frozen, shift, 4);
-  const auto print = [](const char* what, Cost c) { std::cout << what << c.recorded << " steps recorded, " << c.saved / 1024 << " KiB saved\n"; };
+  const Cost all = run(b, trained, shift, 0), early = run(b, frozen, shift, 0),
+             late = run(b, frozen, shift, 3), none = run(b, frozen, shift, 4);
+  const auto print = [](const char* what, Cost c) {
+    std::cout << what << c.recorded << " steps recorded, " << c.saved / 1024 << " KiB saved\n";
+  };
   print("all four layers train:             ", all);
   print("frozen, a shift before layer 0:    ", early);
   print("frozen, a shift before layer 3:    ", late);
   print("frozen, nothing trains:            ", none);
-  // A frozen linear needs dx = dy W, so it keeps neither x nor y; below the first thing that trains it needs nothing.
+  // A frozen linear needs dx = dy W, so it keeps neither x nor y; below the first thing that trains it needs
+  // nothing.
   const std::size_t one = n * width * sizeof(float);
-  const bool claim = all.saved >= early.saved + 4 * one && late.recorded < early.recorded && none.recorded == 0 && none.saved < early.saved + one;
-  std::cout << (claim ? "holds" : "DOES NOT HOLD") << ": a frozen linear keeps no activation and records nothing below the first parameter\n";
+  const bool claim = all.saved >= early.saved + 4 * one && late.recorded < early.recorded &&
+                     none.recorded == 0 && none.saved < early.saved + one;
+  std::cout << (claim ? "holds" : "DOES NOT HOLD")
+            << ": a frozen linear keeps no activation and records nothing below the first parameter\n";
   return claim ? 0 : 1;
 }

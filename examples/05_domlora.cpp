@@ -12,10 +12,11 @@ using B = cpu::EigenBackend<float>;
 
 struct Result {
   index_t parameters;
-  double gain;   // of the held-out loss, as a fraction
+  double gain;  // of the held-out loss, as a fraction
 };
 template <class Adapted>
-Result train_and_measure(B& b, const nn::Decoder<B>& model, Adapted adapted, const train::Windows& text, const train::Windows& heldout) {
+Result train_and_measure(B& b, const nn::Decoder<B>& model, Adapted adapted, const train::Windows& text,
+                         const train::Windows& heldout) {
   const double before = train::evaluate(b, model, heldout);
   train::fit(b, model, adapted, text, {.steps = 40, .batch = 8, .optimizer = {.lr = 1e-2}});
   return {adapted.parameter_count(), 1 - train::evaluate(b, model, adapted, heldout) / before};
@@ -37,9 +38,12 @@ int main() {
   const Result one = train_and_measure(b, model, std::move(dominant), text, heldout);
 
   const double share = double(one.parameters) / double(all.parameters);
-  std::cout << "everywhere: " << all.parameters << " parameters, held-out loss " << 100 * all.gain << " % lower\n"
-            << "dominant:   " << one.parameters << " parameters, held-out loss " << 100 * one.gain << " % lower\n";
+  std::cout << "everywhere: " << all.parameters << " parameters, held-out loss " << 100 * all.gain
+            << " % lower\n"
+            << "dominant:   " << one.parameters << " parameters, held-out loss " << 100 * one.gain
+            << " % lower\n";
   const bool claim = share < 0.05 && one.gain > 0 && one.gain / share > all.gain;
-  std::cout << (claim ? "holds" : "DOES NOT HOLD") << ": with " << 100 * share << " % of the parameters, more of the gain than that share\n";
+  std::cout << (claim ? "holds" : "DOES NOT HOLD") << ": with " << 100 * share
+            << " % of the parameters, more of the gain than that share\n";
   return claim ? 0 : 1;
 }

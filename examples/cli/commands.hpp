@@ -2,8 +2,8 @@
 // What the commands of the program share.
 #pragma once
 
-#include <lorica/report/progress.hpp>
 #include <lorica/adapt/score/page.hpp>
+#include <lorica/report/progress.hpp>
 #include <lorica/train/fit.hpp>
 
 #include <CLI/CLI.hpp>
@@ -39,20 +39,26 @@ inline void add_fit_options(CLI::App& c, train::FitConfig& f) {
   c.add_option("--clip", f.clip, "global gradient norm; 0 is off")->capture_default_str();
   c.add_option("--seed", f.seed)->capture_default_str();
   static const std::map<std::string, train::Schedule::Shape> shapes = {
-      {"constant", train::Schedule::constant}, {"linear", train::Schedule::linear}, {"cosine", train::Schedule::cosine}};
-  c.add_option("--schedule", f.schedule.shape, "constant, linear or cosine")->transform(CLI::CheckedTransformer(shapes, CLI::ignore_case));
+      {"constant", train::Schedule::constant},
+      {"linear", train::Schedule::linear},
+      {"cosine", train::Schedule::cosine}};
+  c.add_option("--schedule", f.schedule.shape, "constant, linear or cosine")
+      ->transform(CLI::CheckedTransformer(shapes, CLI::ignore_case));
 }
 
 /// The folder of a file that a command will write when its work is done must be there before the work begins.
 inline void expect_folder_of(const std::filesystem::path& file) {
   const auto folder = file.has_parent_path() ? file.parent_path() : std::filesystem::path(".");
-  expects<FileError>(std::filesystem::is_directory(folder), "cannot write '", file.string(), "': there is no folder '", folder.string(), "'");
+  expects<FileError>(std::filesystem::is_directory(folder), "cannot write '", file.string(),
+                     "': there is no folder '", folder.string(), "'");
 }
 
 /// The progress bar as an observer of a run.
 class Bar {
  public:
-  explicit Bar(index_t steps, std::string label = {}) : progress_(std::make_shared<report::Progress>(report::ProgressConfig{.total = steps, .label = std::move(label)})) {}
+  explicit Bar(index_t steps, std::string label = {})
+      : progress_(std::make_shared<report::Progress>(
+            report::ProgressConfig{.total = steps, .label = std::move(label)})) {}
   template <class R> void step(const R&, const train::StepInfo& s) {
     progress_->update({.step = s.step + 1, .loss = s.loss, .tokens = s.targets});
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// lorica compare: the main job. Several methods on one text, each with its learning rate from the same grid; what they
-// cost and what they gain, where the gradient energy is, and what the model says before and after.
+// lorica compare: the main job. Several methods on one text, each with its learning rate from the same grid;
+// what they cost and what they gain, where the gradient energy is, and what the model says before and after.
 #include "commands.hpp"
 #include "run.hpp"
 #include "text.hpp"
@@ -26,7 +26,10 @@ struct Options {
   index_t samples = 32, heldout = 192, validation = 96, bytes = 200;
   Choice choice;
   adapt::Page page;
-  train::FitConfig fit{.steps = 60, .batch = 8, .optimizer = {.weight_decay = 0}, .schedule = {train::Schedule::cosine, 5, 0.0}};
+  train::FitConfig fit{.steps = 60,
+                       .batch = 8,
+                       .optimizer = {.weight_decay = 0},
+                       .schedule = {train::Schedule::cosine, 5, 0.0}};
 };
 
 /// The best of a method over the grid.
@@ -44,8 +47,8 @@ std::string printable(const std::string& s) {
   return out;
 }
 
-Best train_best(const Options& o, Model& model, const std::string& name, const adapt::SiteScores& scores, const train::Windows& data,
-                const train::Windows& validation, report::JsonLines& log) {
+Best train_best(const Options& o, Model& model, const std::string& name, const adapt::SiteScores& scores,
+                const train::Windows& data, const train::Windows& validation, report::JsonLines& log) {
   Best best;
   best.method = name;
   for (const double lr : o.rates) {
@@ -56,10 +59,19 @@ Best train_best(const Options& o, Model& model, const std::string& name, const a
     fit.optimizer.lr = lr;
     report::Progress bar({.total = fit.steps, .label = message(name, " lr ", lr)});
     const auto start = std::chrono::steady_clock::now();
-    const auto result = run->fit(data, fit, [&](const train::StepInfo& s) {
-      bar.update({.step = s.step + 1, .loss = s.loss, .tokens = s.targets});
-      log.write({{"method", name}, {"rate", lr}, {"step", s.step + 1}, {"loss", s.loss}, {"penalty", s.penalty}, {"norm", s.gradient_norm}, {"lr", s.lr}, {"seconds", s.seconds}});
-    }, {});
+    const auto result = run->fit(data, fit,
+                                 [&](const train::StepInfo& s) {
+                                   bar.update({.step = s.step + 1, .loss = s.loss, .tokens = s.targets});
+                                   log.write({{"method", name},
+                                              {"rate", lr},
+                                              {"step", s.step + 1},
+                                              {"loss", s.loss},
+                                              {"penalty", s.penalty},
+                                              {"norm", s.gradient_norm},
+                                              {"lr", s.lr},
+                                              {"seconds", s.seconds}});
+                                 },
+                                 {});
     bar.finish();
     if (result.stopped) throw Interrupted{};
     const double bits = train::bits(run->evaluate(validation));
@@ -81,10 +93,11 @@ void compare(Options& o) {
 
   if (o.at_most_bits > 0) {
     const double corpus = train::bits(model->evaluate(read_windows({o.corpus_heldout}, length)));
-    std::cout << "the model on held-out text of its own corpus: " << report::fixed(corpus, 3) << " bits per byte (xz -9: "
-              << report::fixed(o.at_most_bits, 3) << ")\n";
+    std::cout << "the model on held-out text of its own corpus: " << report::fixed(corpus, 3)
+              << " bits per byte (xz -9: " << report::fixed(o.at_most_bits, 3) << ")\n";
     log.write({{"corpus_bits", corpus}, {"xz_bits", o.at_most_bits}});
-    expects<NumericError>(corpus <= o.at_most_bits, "check failed: the model needs ", corpus, " bits per byte of its own corpus, xz -9 needs ", o.at_most_bits);
+    expects<NumericError>(corpus <= o.at_most_bits, "check failed: the model needs ", corpus,
+                          " bits per byte of its own corpus, xz -9 needs ", o.at_most_bits);
   }
 
   const auto documents = read_documents(o.text);
@@ -92,19 +105,27 @@ void compare(Options& o) {
   const auto data = windows_of(parts.train, length, o.text.front());
   const auto validation = windows_of(parts.validation, length, o.text.front()).at_most(o.validation);
   const auto heldout = windows_of(parts.heldout, length, o.text.front()).at_most(o.heldout);
-  std::cout << documents.size() << " document(s): " << data.size() << " windows of " << length << " bytes to learn from, " << validation.size()
-            << " to choose the learning rate, " << heldout.size() << " held out\n\n";
+  std::cout << documents.size() << " document(s): " << data.size() << " windows of " << length
+            << " bytes to learn from, " << validation.size() << " to choose the learning rate, "
+            << heldout.size() << " held out\n\n";
 
   const auto scores = model->probe(data.sample(o.samples), o.page);
   const auto map = report::site_map("PAGE by layer and role", scores);
-  std::cout << report::to_terminal(map, {report::terminal_color(1), report::terminal_width(1)}) << "dominant: " << scores.sites[scores.dominant()].path
-            << ", " << report::fixed(100 * scores.concentration(), 1) << " % of the energy\n\n";
+  std::cout << report::to_terminal(map, {report::terminal_color(1), report::terminal_width(1)})
+            << "dominant: " << scores.sites[scores.dominant()].path << ", "
+            << report::fixed(100 * scores.concentration(), 1) << " % of the energy\n\n";
   io::write_atomically(out / "page.svg", report::to_svg(map));
-  for (std::size_t i = 0; i < scores.sites.size(); ++i) log.write({{"site", scores.sites[i].path}, {"page", scores.values[i]}});
+  for (std::size_t i = 0; i < scores.sites.size(); ++i)
+    log.write({{"site", scores.sites[i].path}, {"page", scores.values[i]}});
 
   const double before = train::bits(model->evaluate(heldout));
-  report::Table table({{"method"}, {"trainable", report::Align::right}, {"lr", report::Align::right}, {"bits before", report::Align::right},
-                       {"bits after", report::Align::right}, {"gain", report::Align::right}, {"seconds", report::Align::right}});
+  report::Table table({{"method"},
+                       {"trainable", report::Align::right},
+                       {"lr", report::Align::right},
+                       {"bits before", report::Align::right},
+                       {"bits after", report::Align::right},
+                       {"gain", report::Align::right},
+                       {"seconds", report::Align::right}});
   table.add({"none", "0", "", report::fixed(before, 3), report::fixed(before, 3), "", ""});
   std::unique_ptr<Run> first;
   double gain = 0;
@@ -113,20 +134,31 @@ void compare(Options& o) {
     best.bits = train::bits(best.run->evaluate(heldout));
     best.run->save(out / (name + ".safetensors"));
     const double lower = 100 * (1 - best.bits / before);
-    table.add({name, report::human_count(double(best.parameters)), report::significant(best.lr), report::fixed(before, 3), report::fixed(best.bits, 3),
-               report::fixed(lower, 1) + " %", report::fixed(best.seconds, 1)});
-    log.write({{"method", name}, {"parameters", best.parameters}, {"rate", best.lr}, {"bits_before", before}, {"bits_after", best.bits}, {"seconds", best.seconds}});
+    table.add({name, report::human_count(double(best.parameters)), report::significant(best.lr),
+               report::fixed(before, 3), report::fixed(best.bits, 3), report::fixed(lower, 1) + " %",
+               report::fixed(best.seconds, 1)});
+    log.write({{"method", name},
+               {"parameters", best.parameters},
+               {"rate", best.lr},
+               {"bits_before", before},
+               {"bits_after", best.bits},
+               {"seconds", best.seconds}});
     if (!first) {
       first = std::move(best.run);
       gain = lower;
     }
   }
-  std::cout << table.to_terminal() << "bits per byte of held-out text; seconds are of all " << o.rates.size() << " learning rates\n\n";
+  std::cout << table.to_terminal() << "bits per byte of held-out text; seconds are of all " << o.rates.size()
+            << " learning rates\n\n";
   io::write_atomically(out / "table.md", table.to_markdown());
 
-  std::cout << "--- before ---\n" << o.prompt << printable(model->generate(o.prompt, o.bytes)) << "\n--- after " << o.names.front() << " ---\n"
-            << o.prompt << printable(first->generate(o.prompt, o.bytes)) << "\n\nwrote " << o.out << ": adapters, log.jsonl, page.svg, table.md\n";
-  expects<NumericError>(gain >= o.require_gain, "check failed: ", o.names.front(), " lowers the held-out bits per byte by ", report::fixed(gain, 1),
+  std::cout << "--- before ---\n"
+            << o.prompt << printable(model->generate(o.prompt, o.bytes)) << "\n--- after " << o.names.front()
+            << " ---\n"
+            << o.prompt << printable(first->generate(o.prompt, o.bytes)) << "\n\nwrote " << o.out
+            << ": adapters, log.jsonl, page.svg, table.md\n";
+  expects<NumericError>(gain >= o.require_gain, "check failed: ", o.names.front(),
+                        " lowers the held-out bits per byte by ", report::fixed(gain, 1),
                         " %, expected at least ", o.require_gain, " %");
 }
 
@@ -139,19 +171,29 @@ void add_compare(CLI::App& app) {
   c->add_option("--text", o->text, "files or folders")->required();
   c->add_option("--out", o->out, "folder of adapters, log and pictures")->required();
   c->add_option("--methods", o->names)->capture_default_str();
-  c->add_option("--rates", o->rates, "grid of learning rates, the same for every method")->capture_default_str();
+  c->add_option("--rates", o->rates, "grid of learning rates, the same for every method")
+      ->capture_default_str();
   c->add_option("--rank", o->choice.rank)->capture_default_str()->check(CLI::PositiveNumber);
   c->add_option("--alpha", o->choice.alpha)->capture_default_str();
   add_fit_options(*c, o->fit);
   add_page_options(*c, o->page);
-  c->add_option("--samples", o->samples, "windows to probe")->capture_default_str()->check(CLI::PositiveNumber);
-  c->add_option("--heldout-windows", o->heldout, "at most, evenly spaced")->capture_default_str()->check(CLI::PositiveNumber);
-  c->add_option("--validation-windows", o->validation, "at most, evenly spaced")->capture_default_str()->check(CLI::PositiveNumber);
+  c->add_option("--samples", o->samples, "windows to probe")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+  c->add_option("--heldout-windows", o->heldout, "at most, evenly spaced")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+  c->add_option("--validation-windows", o->validation, "at most, evenly spaced")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
   c->add_option("--prompt", o->prompt)->capture_default_str();
   c->add_option("--bytes", o->bytes, "to generate")->capture_default_str()->check(CLI::PositiveNumber);
-  auto* corpus = c->add_option("--corpus-heldout", o->corpus_heldout, "held-out text of the model's own corpus");
-  c->add_option("--at-most-bits", o->at_most_bits, "fail where the model needs more bits per byte of it")->needs(corpus);
-  c->add_option("--require-gain", o->require_gain, "per cent by which the first method must lower the held-out bits, or fail");
+  auto* corpus =
+      c->add_option("--corpus-heldout", o->corpus_heldout, "held-out text of the model's own corpus");
+  c->add_option("--at-most-bits", o->at_most_bits, "fail where the model needs more bits per byte of it")
+      ->needs(corpus);
+  c->add_option("--require-gain", o->require_gain,
+                "per cent by which the first method must lower the held-out bits, or fail");
   c->callback([o] {
     for (const auto& name : o->names) static_cast<void>(method_named(name));
     o->choice.seed = o->page.seed = o->fit.seed;

@@ -20,7 +20,8 @@ void add_generate(CLI::App& app) {
   c->add_option("--bytes", o->bytes)->capture_default_str()->check(CLI::PositiveNumber);
   c->callback([o] {
     const auto model = open_cpu(o->model);
-    const std::string more = o->adapter.empty() ? model->generate(o->prompt, o->bytes) : model->load(o->adapter)->generate(o->prompt, o->bytes);
+    const std::string more = o->adapter.empty() ? model->generate(o->prompt, o->bytes)
+                                                : model->load(o->adapter)->generate(o->prompt, o->bytes);
     std::cout << o->prompt << more << '\n';
   });
 }

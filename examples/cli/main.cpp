@@ -11,7 +11,8 @@ int main(int argc, char** argv) {
   std::signal(SIGINT, [](int) { cli::stop_asked = 1; });
   std::signal(SIGTERM, [](int) { cli::stop_asked = 1; });
   CLI::App app("lorica: adapt a frozen transformer with few parameters");
-  app.set_version_flag("--version", message("lorica ", LORICA_VERSION_MAJOR, '.', LORICA_VERSION_MINOR, '.', LORICA_VERSION_PATCH));
+  app.set_version_flag("--version", message("lorica ", LORICA_VERSION_MAJOR, '.', LORICA_VERSION_MINOR, '.',
+                                            LORICA_VERSION_PATCH));
   app.require_subcommand(1);
   cli::add_pretrain(app);
   cli::add_probe(app);
@@ -23,7 +24,8 @@ int main(int argc, char** argv) {
   } catch (const CLI::ParseError& e) {
     return app.exit(e);
   } catch (const cli::Interrupted&) {
-    std::cerr << "\nlorica: interrupted; run the same command again to go on from the checkpoint, if one was named\n";
+    std::cerr
+        << "\nlorica: interrupted; run the same command again to go on from the checkpoint, if one was named\n";
     return 130;
   } catch (const std::exception& e) {
     std::cerr << "lorica: " << e.what() << "\n";

@@ -20,7 +20,9 @@ void add_pretrain(CLI::App& app) {
     std::vector<std::string> text, heldout;
     std::string out, checkpoint;
     index_t width = 128, layers = 6, heads = 4, hidden = 384, length = 256;
-    train::FitConfig fit{.steps = 2000, .batch = 16, .optimizer = {.lr = 2e-3, .beta2 = 0.95, .weight_decay = 0.1},
+    train::FitConfig fit{.steps = 2000,
+                         .batch = 16,
+                         .optimizer = {.lr = 2e-3, .beta2 = 0.95, .weight_decay = 0.1},
                          .schedule = {train::Schedule::cosine, 100, 0.1}};
     bool bf16 = false;
   };
@@ -34,14 +36,16 @@ void add_pretrain(CLI::App& app) {
   c->add_option("--layers", o->layers)->capture_default_str();
   c->add_option("--heads", o->heads)->capture_default_str();
   c->add_option("--hidden", o->hidden, "width of the gated feed-forward")->capture_default_str();
-  c->add_option("--length", o->length, "bytes of a window, and positions of the model")->capture_default_str();
+  c->add_option("--length", o->length, "bytes of a window, and positions of the model")
+      ->capture_default_str();
   add_fit_options(*c, o->fit);
   c->add_flag("--bf16", o->bf16, "store the weights as BF16");
   c->callback([o] {
     using B = cpu::EigenBackend<float>;
     if (!o->checkpoint.empty()) expect_folder_of(o->checkpoint);
     B b;
-    nn::DecoderConfig config{.vocabulary = 256, .width = o->width, .layers = o->layers, .positions = o->length};
+    nn::DecoderConfig config{
+        .vocabulary = 256, .width = o->width, .layers = o->layers, .positions = o->length};
     config.block.attention.heads = config.block.attention.kv_heads = o->heads;
     config.block.feed_forward.hidden = o->hidden;
     nn::Decoder<B, Parameter<B>> model(b, config, nn::initial(o->fit.seed, o->layers));
@@ -49,19 +53,27 @@ void add_pretrain(CLI::App& app) {
     const auto data = read_windows(o->text, o->length);
     index_t parameters = 0;
     all.for_each_parameter([&](Parameter<B>& p, double) { parameters += p.value.size(); });
-    std::cout << report::human_count(double(parameters)) << " parameters, " << data.size() << " windows of " << o->length << " bytes\n";
+    std::cout << report::human_count(double(parameters)) << " parameters, " << data.size() << " windows of "
+              << o->length << " bytes\n";
     print(std::cout, train::estimate(b, model, all, data, o->fit));
-    o->fit.identity = message("pretrain ", o->width, 'x', o->layers, " heads ", o->heads, " hidden ", o->hidden, " length ", o->length);
+    o->fit.identity = message("pretrain ", o->width, 'x', o->layers, " heads ", o->heads, " hidden ",
+                              o->hidden, " length ", o->length);
     const train::StopWhen stop{interrupted};
     train::FitResult result;
-    if (o->checkpoint.empty()) result = train::fit(b, model, all, data, o->fit, Bar(o->fit.steps), stop);
-    else result = train::fit(b, model, all, data, o->fit, io::Checkpoint{o->checkpoint, 200}, Bar(o->fit.steps), stop);
+    if (o->checkpoint.empty())
+      result = train::fit(b, model, all, data, o->fit, Bar(o->fit.steps), stop);
+    else
+      result = train::fit(b, model, all, data, o->fit, io::Checkpoint{o->checkpoint, 200}, Bar(o->fit.steps),
+                          stop);
     if (result.stopped) throw Interrupted{};
     io::save_decoder(b, model, o->out, o->bf16 ? io::Dtype::BF16 : io::Dtype::F32);
-    std::cout << "last loss " << report::fixed(train::bits(result.loss), 4) << " bits per byte, " << report::human_duration(result.seconds) << "\n";
+    std::cout << "last loss " << report::fixed(train::bits(result.loss), 4) << " bits per byte, "
+              << report::human_duration(result.seconds) << "\n";
     if (!o->heldout.empty()) {
       const auto saved = io::load_decoder(b, o->out);
-      std::cout << "held out: " << report::fixed(train::bits(train::evaluate(b, saved, read_windows(o->heldout, o->length))), 4)
+      std::cout << "held out: "
+                << report::fixed(train::bits(train::evaluate(b, saved, read_windows(o->heldout, o->length))),
+                                 4)
                 << " bits per byte, as saved\n";
     }
   });

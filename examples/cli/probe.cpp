@@ -15,10 +15,14 @@
 namespace lorica::cli {
 
 void add_page_options(CLI::App& c, adapt::Page& page) {
-  static const std::map<std::string, adapt::Reading> readings = {{"per-sample", adapt::Reading::per_sample}, {"mean", adapt::Reading::mean_gradient}};
-  static const std::map<std::string, adapt::Form> forms = {{"sampled", adapt::Form::sampled}, {"closed", adapt::Form::closed}};
-  c.add_option("--reading", page.reading, "per-sample (mean of |g|^2) or mean (|mean g|^2)")->transform(CLI::CheckedTransformer(readings));
-  c.add_option("--form", page.form, "sampled (draws of A) or closed (exact expectation)")->transform(CLI::CheckedTransformer(forms));
+  static const std::map<std::string, adapt::Reading> readings = {{"per-sample", adapt::Reading::per_sample},
+                                                                 {"mean", adapt::Reading::mean_gradient}};
+  static const std::map<std::string, adapt::Form> forms = {{"sampled", adapt::Form::sampled},
+                                                           {"closed", adapt::Form::closed}};
+  c.add_option("--reading", page.reading, "per-sample (mean of |g|^2) or mean (|mean g|^2)")
+      ->transform(CLI::CheckedTransformer(readings));
+  c.add_option("--form", page.form, "sampled (draws of A) or closed (exact expectation)")
+      ->transform(CLI::CheckedTransformer(forms));
   c.add_option("--draws", page.draws, "draws of A")->capture_default_str()->check(CLI::PositiveNumber);
 }
 
@@ -33,7 +37,9 @@ void add_probe(CLI::App& app) {
   auto* c = app.add_subcommand("probe", "Listen to a frozen model: PAGE at every site");
   c->add_option("--model", o->model, "model folder")->required();
   c->add_option("--text", o->text, "files or folders")->required();
-  c->add_option("--samples", o->samples, "windows of the model's length")->capture_default_str()->check(CLI::PositiveNumber);
+  c->add_option("--samples", o->samples, "windows of the model's length")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
   c->add_option("--rank", o->page.rank)->capture_default_str()->check(CLI::PositiveNumber);
   c->add_option("--alpha", o->page.scaling.alpha)->capture_default_str();
   c->add_option("--seed", o->page.seed)->capture_default_str();
@@ -48,22 +54,33 @@ void add_probe(CLI::App& app) {
     std::cout << report::to_terminal(map, {report::terminal_color(1), report::terminal_width(1)}) << '\n';
     std::vector<std::size_t> order(scores.sites.size());
     for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
-    std::ranges::stable_sort(order, [&](std::size_t a, std::size_t b) { return scores.values[a] > scores.values[b]; });
-    report::Table table({{"site"}, {"PAGE", report::Align::right}, {"share", report::Align::right}, {"|G|^2", report::Align::right}});
+    std::ranges::stable_sort(
+        order, [&](std::size_t a, std::size_t b) { return scores.values[a] > scores.values[b]; });
+    report::Table table({{"site"},
+                         {"PAGE", report::Align::right},
+                         {"share", report::Align::right},
+                         {"|G|^2", report::Align::right}});
     double total = 0;
     for (const double v : scores.values) total += v;
     for (std::size_t i = 0; i < std::min<std::size_t>(order.size(), 8); ++i) {
       const auto& s = scores.sites[order[i]];
       const double v = scores.values[order[i]];
-      table.add({s.path, report::significant(v), report::fixed(100 * v / total, 1) + " %", report::significant(v / o->page.per_gradient_energy(s))});
+      table.add({s.path, report::significant(v), report::fixed(100 * v / total, 1) + " %",
+                 report::significant(v / o->page.per_gradient_energy(s))});
     }
-    std::cout << table.to_terminal() << samples.count() << " samples, reading " << (o->page.reading == adapt::Reading::per_sample ? "per sample" : "mean gradient")
-              << (o->page.form == adapt::Form::closed ? ", closed form\n" : message(", ", o->page.draws, " draw(s); |G|^2 is the estimate from them\n"));
+    std::cout << table.to_terminal() << samples.count() << " samples, reading "
+              << (o->page.reading == adapt::Reading::per_sample ? "per sample" : "mean gradient")
+              << (o->page.form == adapt::Form::closed
+                      ? ", closed form\n"
+                      : message(", ", o->page.draws, " draw(s); |G|^2 is the estimate from them\n"));
     if (!o->svg.empty()) io::write_atomically(o->svg, report::to_svg(map));
     if (!o->log.empty()) {
       report::JsonLines log(o->log);
       for (std::size_t i = 0; i < scores.sites.size(); ++i)
-        log.write({{"site", scores.sites[i].path}, {"layer", scores.sites[i].layer}, {"role", name_of(scores.sites[i].role)}, {"page", scores.values[i]}});
+        log.write({{"site", scores.sites[i].path},
+                   {"layer", scores.sites[i].layer},
+                   {"role", name_of(scores.sites[i].role)},
+                   {"page", scores.values[i]}});
     }
   });
 }

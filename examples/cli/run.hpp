@@ -17,8 +17,8 @@ struct Choice {
   index_t rank = 8;
   double alpha = 16;
   double dropout = 0;
-  double orthogonality = 0.1;   // of svd
-  index_t top = 1;              // of domlora
+  double orthogonality = 0.1;  // of svd
+  index_t top = 1;             // of domlora
   adapt::Select sites = {};
   Seed seed = 0;
 };
@@ -42,11 +42,12 @@ class Run {
  public:
   virtual ~Run() = default;
   virtual index_t parameters() = 0;
-  virtual std::vector<std::string> sites() = 0;   // adapted, with their ranks
+  virtual std::vector<std::string> sites() = 0;  // adapted, with their ranks
   virtual train::Memory estimate(const train::Windows& data, const train::FitConfig& c) = 0;
-  virtual train::FitResult fit(const train::Windows& data, const train::FitConfig& c, const std::function<void(const train::StepInfo&)>& step,
+  virtual train::FitResult fit(const train::Windows& data, const train::FitConfig& c,
+                               const std::function<void(const train::StepInfo&)>& step,
                                const std::filesystem::path& checkpoint) = 0;
-  virtual double evaluate(const train::Windows& data) = 0;   // nats a token
+  virtual double evaluate(const train::Windows& data) = 0;  // nats a token
   virtual std::string generate(const std::string& prompt, index_t n) = 0;
   virtual void save(const std::filesystem::path& file) = 0;
 };

@@ -42,11 +42,12 @@ inline train::Windows windows_of(const Bytes& text, index_t length, const std::s
   }
 }
 inline train::Windows read_windows(const std::vector<std::string>& names, index_t length) {
-  return windows_of(joined(read_documents(names)), length, names.size() > 1 ? names.front() + "' and the others" : names.front());
+  return windows_of(joined(read_documents(names)), length,
+                    names.size() > 1 ? names.front() + "' and the others" : names.front());
 }
 
-/// Three parts that share no document: of ten documents one is held out and one validates. Fewer than ten are joined
-/// and cut at 80 % and 90 % of their bytes.
+/// Three parts that share no document: of ten documents one is held out and one validates. Fewer than ten are
+/// joined and cut at 80 % and 90 % of their bytes.
 struct Parts {
   Bytes train, validation, heldout;
 };
@@ -54,7 +55,8 @@ inline Parts split(const std::vector<Bytes>& documents) {
   Parts p;
   const auto append = [](Bytes& to, const auto& from) { to.insert(to.end(), from.begin(), from.end()); };
   if (documents.size() >= 10) {
-    for (std::size_t i = 0; i < documents.size(); ++i) append(i % 10 == 4 ? p.validation : i % 10 == 9 ? p.heldout : p.train, documents[i]);
+    for (std::size_t i = 0; i < documents.size(); ++i)
+      append(i % 10 == 4 ? p.validation : i % 10 == 9 ? p.heldout : p.train, documents[i]);
     return p;
   }
   const Bytes all = joined(documents);

@@ -8,8 +8,7 @@
 #include <iostream>
 #include <vector>
 
-template <lorica::Backend B>
-int program(B b, const char* name) {
+template <lorica::Backend B> int program(B b, const char* name) {
   using T = typename B::scalar;
   const lorica::Tensor<B> x(b, 1, 2, std::vector<double>{1, 2});              // [n, k]
   const lorica::Tensor<B> w(b, 3, 2, std::vector<double>{1, 0, 0, 1, 1, 1});  // [m, k]

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 /// @file tests/bench/step.cpp
-/// How fast and how large a training step is, beside the rate of this machine's own matrix products: a decoder of 12
-/// layers with rank-8 adapters on all six linears of every block, 4 sequences of 256 tokens, float, AdamW.
-/// What is compared is taken in turns, round by round, so that a busy machine slows all of it alike.
-/// OPENBLAS_CORETYPE (SKYLAKEX, ZEN, ...) overrules OpenBLAS's own choice of kernels, which may be a slow one.
+/// How fast and how large a training step is, beside the rate of this machine's own matrix products: a
+/// decoder of 12 layers with rank-8 adapters on all six linears of every block, 4 sequences of 256 tokens,
+/// float, AdamW. What is compared is taken in turns, round by round, so that a busy machine slows all of it
+/// alike. OPENBLAS_CORETYPE (SKYLAKEX, ZEN, ...) overrules OpenBLAS's own choice of kernels, which may be a
+/// slow one.
 #include <lorica/adapt/attach.hpp>
 #include <lorica/cpu/eigen_backend.hpp>
 #include <lorica/nn/transformer.hpp>
@@ -30,10 +31,13 @@ using Block = nn::Block<nn::LayerNorm, nn::SelfAttention<nn::Unrotated>, nn::Mlp
 using Model = nn::Transformer<B, Block>;
 using Clock = std::chrono::steady_clock;
 
-constexpr index_t layers = 12, width = 768, hidden = 3072, vocabulary = 8192, length = 256, sequences = 4, rank = 8;
+constexpr index_t layers = 12, width = 768, hidden = 3072, vocabulary = 8192, length = 256, sequences = 4,
+                  rank = 8;
 constexpr index_t warm_up = 2, rounds = 4;
 
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
 double median(std::vector<double> v) {
   std::ranges::sort(v);
   const std::size_t half = v.size() / 2;
@@ -48,7 +52,8 @@ rusage usage() {
 std::size_t peak_resident() { return static_cast<std::size_t>(usage().ru_maxrss) * 1024; }
 double processor_seconds() {
   const rusage u = usage();
-  return double(u.ru_utime.tv_sec + u.ru_stime.tv_sec) + 1e-6 * double(u.ru_utime.tv_usec + u.ru_stime.tv_usec);
+  return double(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
+         1e-6 * double(u.ru_utime.tv_usec + u.ru_stime.tv_usec);
 }
 
 /// y = x W^T, 2048 x 3072 x 768, by one library.
@@ -57,7 +62,7 @@ struct Product {
   const char* name;
   std::string note;
   std::function<void()> run;
-  std::vector<double> rates = {};   // flop/s
+  std::vector<double> rates = {};  // flop/s
   void measure() {
     run();  // threads awake, caches as they will be
     for (int i = 0; i < 3; ++i) {
@@ -70,23 +75,31 @@ struct Product {
 
 /// The operands of all products, and the libraries that are here. Eigen's is the library's own EigenGemm.
 struct Products {
-  std::vector<float> x = std::vector<float>(Product::m * Product::k, 0.5f), w = std::vector<float>(Product::n * Product::k, 0.25f),
+  std::vector<float> x = std::vector<float>(Product::m * Product::k, 0.5f),
+                     w = std::vector<float>(Product::n * Product::k, 0.25f),
                      y = std::vector<float>(Product::m * Product::n);
   std::vector<Product> all = {};
 
   Products() {
     constexpr index_t m = Product::m, n = Product::n, k = Product::k;
     const auto packed = cpu::EigenGemm::pack(MatrixRef<const float>(w.data(), n, k), nullptr);
-    all.push_back({"Eigen", message(EIGEN_WORLD_VERSION, '.', EIGEN_MAJOR_VERSION, '.', EIGEN_MINOR_VERSION, ", rows split by us"), [this, packed] {
-                     cpu::EigenGemm::multiply(MatrixRef<const float>(x.data(), m, k), packed, Trans::yes, 0.f, MatrixRef<float>(y.data(), m, n));
+    all.push_back({"Eigen",
+                   message(EIGEN_WORLD_VERSION, '.', EIGEN_MAJOR_VERSION, '.', EIGEN_MINOR_VERSION,
+                           ", rows split by us"),
+                   [this, packed] {
+                     cpu::EigenGemm::multiply(MatrixRef<const float>(x.data(), m, k), packed, Trans::yes, 0.f,
+                                              MatrixRef<float>(y.data(), m, n));
                    }});
 #if defined(LORICA_BENCH_ONEDNN)
-    all.push_back({"oneDNN", message(dnnl_version()->major, '.', dnnl_version()->minor, '.', dnnl_version()->patch, ", weight packed"), onednn()});
+    all.push_back({"oneDNN",
+                   message(dnnl_version()->major, '.', dnnl_version()->minor, '.', dnnl_version()->patch,
+                           ", weight packed"),
+                   onednn()});
 #endif
 #if defined(LORICA_BENCH_OPENBLAS)
     all.push_back({"OpenBLAS", message("kernels for ", openblas_get_corename()), [this] {
-                     cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, int(m), int(n), int(k), 1.f, x.data(), int(k), w.data(), int(k), 0.f,
-                                 y.data(), int(n));
+                     cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, int(m), int(n), int(k), 1.f,
+                                 x.data(), int(k), w.data(), int(k), 0.f, y.data(), int(n));
                    }});
 #endif
   }
@@ -102,8 +115,10 @@ struct Products {
     const auto type = memory::data_type::f32;
     const engine here(engine::kind::cpu, 0);
     stream queue(here);
-    const memory::desc src({Product::m, Product::k}, type, Tag::ab), dst({Product::m, Product::n}, type, Tag::ab);
-    const memory::desc given({Product::k, Product::n}, type, Tag::ba), any({Product::k, Product::n}, type, Tag::any);
+    const memory::desc src({Product::m, Product::k}, type, Tag::ab),
+        dst({Product::m, Product::n}, type, Tag::ab);
+    const memory::desc given({Product::k, Product::n}, type, Tag::ba),
+        any({Product::k, Product::n}, type, Tag::any);
 #  if DNNL_VERSION_MAJOR >= 3
     const matmul::primitive_desc how(here, src, any, dst);
 #  else
@@ -112,7 +127,8 @@ struct Products {
     memory weight(given, here, w.data()), packed(how.weights_desc(), here);
     reorder(weight, packed).execute(queue, weight, packed);
     queue.wait();
-    return [queue, run = matmul(how), packed, from = memory(src, here, x.data()), to = memory(dst, here, y.data())]() mutable {
+    return [queue, run = matmul(how), packed, from = memory(src, here, x.data()),
+            to = memory(dst, here, y.data())]() mutable {
       run.execute(queue, {{DNNL_ARG_SRC, from}, {DNNL_ARG_WEIGHTS, packed}, {DNNL_ARG_DST, to}});
       queue.wait();
     };
@@ -120,7 +136,8 @@ struct Products {
 #endif
 };
 
-/// Random weights: norms near 1, the rest small and even. Not drawn by Box and Muller, which would take as long as a step.
+/// Random weights: norms near 1, the rest small and even. Not drawn by Box and Muller, which would take as
+/// long as a step.
 std::vector<float> weights(const std::string& name, Shape s) {
   const bool gain = name.find("norm") != std::string::npos && name.ends_with(".weight");
   std::vector<float> v(static_cast<std::size_t>(s.rows * s.cols));
@@ -149,23 +166,25 @@ struct NotingSaved : nn::NextToken {
   }
 };
 /// f(step info) after each step.
-template <class F>
-struct AfterStep {
+template <class F> struct AfterStep {
   F f;
   template <class R> void step(const R&, const train::StepInfo& s) const { f(s); }
 };
 template <class F> AfterStep(F) -> AfterStep<F>;
 
 /// What a configuration must hold, by count, beside what the process held at its peak.
-void print_memory(const train::Memory& m, std::size_t saved, std::size_t pool_peak, std::size_t resident, std::size_t before) {
+void print_memory(const train::Memory& m, std::size_t saved, std::size_t pool_peak, std::size_t resident,
+                  std::size_t before) {
   const std::size_t held = m.weights + m.parameters + m.gradients + m.moments + saved;
-  // The pool's peak lies early in the backward pass, when nearly all is still saved: what it lent beyond `held` is scratch.
+  // The pool's peak lies early in the backward pass, when nearly all is still saved: what it lent beyond
+  // `held` is scratch.
   const std::size_t scratch = pool_peak > held ? pool_peak - held : 0, counted = held + scratch;
-  std::printf("memory, MiB: weights %.1f + saved activations %.1f + parameters %.1f + gradients %.1f + moments %.1f + scratch %.1f = %.1f\n",
-              mebibytes(m.weights), mebibytes(saved), mebibytes(m.parameters), mebibytes(m.gradients), mebibytes(m.moments), mebibytes(scratch),
-              mebibytes(counted));
-  std::printf("peak resident: %.1f MiB, %.3f of the counted sum (%.1f MiB of it before there was a model)\n", mebibytes(resident),
-              double(resident) / double(counted), mebibytes(before));
+  std::printf(
+      "memory, MiB: weights %.1f + saved activations %.1f + parameters %.1f + gradients %.1f + moments %.1f + scratch %.1f = %.1f\n",
+      mebibytes(m.weights), mebibytes(saved), mebibytes(m.parameters), mebibytes(m.gradients),
+      mebibytes(m.moments), mebibytes(scratch), mebibytes(counted));
+  std::printf("peak resident: %.1f MiB, %.3f of the counted sum (%.1f MiB of it before there was a model)\n",
+              mebibytes(resident), double(resident) / double(counted), mebibytes(before));
 }
 
 }  // namespace
@@ -174,7 +193,11 @@ int main() {
   const auto begin = Clock::now();
   const std::size_t before = peak_resident();
   B b;
-  nn::TransformerConfig<Block> config{.vocabulary = vocabulary, .width = width, .layers = layers, .positions = length, .learned_positions = true};
+  nn::TransformerConfig<Block> config{.vocabulary = vocabulary,
+                                      .width = width,
+                                      .layers = layers,
+                                      .positions = length,
+                                      .learned_positions = true};
   config.block.attention = {.heads = 12, .kv_heads = 12, .bias = true};
   config.block.feed_forward.hidden = hidden;
   const Model model(b, config, weights);
@@ -186,10 +209,13 @@ int main() {
   std::optional<Products> products;
   std::optional<adapt::Adapted<B, adapt::SvdLora>> plq;
   std::vector<double> ab_seconds, plq_seconds, probe_seconds, ab_processors;
-  const auto plq_step = [&] { return train::fit(b, model, *plq, data, {.steps = 1, .batch = sequences}).seconds; };
+  const auto plq_step = [&] {
+    return train::fit(b, model, *plq, data, {.steps = 1, .batch = sequences}).seconds;
+  };
   const auto probe = [&] {
     const auto start = Clock::now();
-    const auto scores = adapt::probe(b, model, samples, adapt::Page{.rank = rank}, nn::NextToken{}, sequences);
+    const auto scores =
+        adapt::probe(b, model, samples, adapt::Page{.rank = rank}, nn::NextToken{}, sequences);
     expects(scores.values.size() == 6 * layers, "probe: ", scores.values.size(), " sites");
     return seconds_since(start);
   };
@@ -212,7 +238,8 @@ int main() {
     }
     processors = processor_seconds();
   };
-  train::fit(b, model, ab, data, {.steps = warm_up + rounds, .batch = sequences}, NotingSaved{{}, &saved}, AfterStep{after_step});
+  train::fit(b, model, ab, data, {.steps = warm_up + rounds, .batch = sequences}, NotingSaved{{}, &saved},
+             AfterStep{after_step});
 
   const double seconds = median(ab_seconds);
   const auto ratio = [&](const std::vector<double>& other) {
@@ -221,7 +248,8 @@ int main() {
     return median(r);
   };
   double eigen = 0, best = 0;
-  std::printf("threads: %d; y = x W^T, 2048 x 3072 x 768, float, median of %zu, GF/s:\n", cpu::threads(), products->all.front().rates.size());
+  std::printf("threads: %d; y = x W^T, 2048 x 3072 x 768, float, median of %zu, GF/s:\n", cpu::threads(),
+              products->all.front().rates.size());
   for (const auto& p : products->all) {
     const double rate = median(p.rates);
     if (eigen == 0) eigen = rate;
@@ -236,12 +264,17 @@ int main() {
     m.moments += 2 * p.value.bytes();
   });
   print_memory(m, saved, pool_peak, resident, before);
-  const double products_of_step = 4.0 * double(layers * (4 * width * width + 2 * width * hidden) + vocabulary * width) * double(sequences * length);
+  const double products_of_step =
+      4.0 * double(layers * (4 * width * width + 2 * width * hidden) + vocabulary * width) *
+      double(sequences * length);
   const double rate = products_of_step / seconds, peak = std::max(eigen, 0.75 * best);
-  std::printf("AB step:    %.3f s (%.3f to %.3f; %.2f processors at work), frozen linears %.1f GF/s\n", seconds,
-              *std::ranges::min_element(ab_seconds), *std::ranges::max_element(ab_seconds), median(ab_processors), rate * 1e-9);
+  std::printf("AB step:    %.3f s (%.3f to %.3f; %.2f processors at work), frozen linears %.1f GF/s\n",
+              seconds, *std::ranges::min_element(ab_seconds), *std::ranges::max_element(ab_seconds),
+              median(ab_processors), rate * 1e-9);
   std::printf("PLQ step:   %.3f s, %.3f of the AB step beside it\n", median(plq_seconds), ratio(plq_seconds));
-  std::printf("PAGE probe: %.3f s, %.3f of the AB step beside it\n", median(probe_seconds), ratio(probe_seconds));
-  std::printf("whole benchmark: %.0f s; the rate to compare with: %.1f GF/s\n", seconds_since(begin), peak * 1e-9);
+  std::printf("PAGE probe: %.3f s, %.3f of the AB step beside it\n", median(probe_seconds),
+              ratio(probe_seconds));
+  std::printf("whole benchmark: %.0f s; the rate to compare with: %.1f GF/s\n", seconds_since(begin),
+              peak * 1e-9);
   std::printf("seconds: %.3f\nfraction: %.2f\n", seconds, rate / peak);
 }

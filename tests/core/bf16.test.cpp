@@ -20,15 +20,29 @@ TEST_CASE("rounding to bf16 is to nearest, ties to even", "[core][bf16]") {
     std::uint16_t to;
   };
   const Row table[] = {
-      {0x00000000, 0x0000}, {0x80000000, 0x8000},                        // both zeros
-      {0x3f800000, 0x3f80}, {0xbf800000, 0xbf80},                        // one and minus one
-      {0x3f807fff, 0x3f80}, {0x3f808000, 0x3f80}, {0x3f808001, 0x3f81},  // below, at and above the tie beside
-                                                                         // an even
-      {0x3f817fff, 0x3f81}, {0x3f818000, 0x3f82}, {0x3f818001, 0x3f82},  // and beside an odd
-      {0xbf808000, 0xbf80}, {0xbf818000, 0xbf82}, {0x3fffffff, 0x4000},  // a carry into the exponent
-      {0x7f7f7fff, 0x7f7f}, {0x7f7f8000, 0x7f80}, {0x7f7fffff, 0x7f80},  // the largest, and over it
-      {0x7f800000, 0x7f80}, {0xff800000, 0xff80},                        // infinities
-      {0x00000001, 0x0000}, {0x00008000, 0x0000}, {0x00008001, 0x0001}, {0x00018000, 0x0002},  // denormals
+      {0x00000000, 0x0000},
+      {0x80000000, 0x8000},  // both zeros
+      {0x3f800000, 0x3f80},
+      {0xbf800000, 0xbf80},  // one and minus one
+      {0x3f807fff, 0x3f80},
+      {0x3f808000, 0x3f80},
+      {0x3f808001, 0x3f81},  // below, at and above the tie beside
+                             // an even
+      {0x3f817fff, 0x3f81},
+      {0x3f818000, 0x3f82},
+      {0x3f818001, 0x3f82},  // and beside an odd
+      {0xbf808000, 0xbf80},
+      {0xbf818000, 0xbf82},
+      {0x3fffffff, 0x4000},  // a carry into the exponent
+      {0x7f7f7fff, 0x7f7f},
+      {0x7f7f8000, 0x7f80},
+      {0x7f7fffff, 0x7f80},  // the largest, and over it
+      {0x7f800000, 0x7f80},
+      {0xff800000, 0xff80},  // infinities
+      {0x00000001, 0x0000},
+      {0x00008000, 0x0000},
+      {0x00008001, 0x0001},
+      {0x00018000, 0x0002},  // denormals
   };
   for (const Row& row : table) {
     CAPTURE(row.from);

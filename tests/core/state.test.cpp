@@ -34,7 +34,9 @@ struct Restorer final : StateVisitor<B> {
   B& b;
   const std::map<std::string, std::vector<double>>& from;
   Restorer(B& backend, const std::map<std::string, std::vector<double>>& f) : b(backend), from(f) {}
-  void tensor(const std::string& name, MasterTensor<B>& t) override { t = MasterTensor<B>(b, t.rows(), t.cols(), from.at(name)); }
+  void tensor(const std::string& name, MasterTensor<B>& t) override {
+    t = MasterTensor<B>(b, t.rows(), t.cols(), from.at(name));
+  }
   void number(const std::string& name, double& x) override { x = from.at(name)[0]; }
   void count(const std::string& name, index_t& n) override { n = static_cast<index_t>(from.at(name)[0]); }
 };
@@ -43,7 +45,8 @@ struct Restorer final : StateVisitor<B> {
 
 TEST_CASE("a visitor that saves and one that restores carry a whole state over", "[core][state]") {
   B b;
-  Evolving one{MasterTensor<B>(b, 2, 2, std::vector<double>{1, 2, 3, 4}), 0.5, 7}, other{zeros<double>(b, 2, 2), 0, 0};
+  Evolving one{MasterTensor<B>(b, 2, 2, std::vector<double>{1, 2, 3, 4}), 0.5, 7},
+      other{zeros<double>(b, 2, 2), 0, 0};
   Reader save(b);
   one.visit_state(save);
   CHECK(save.seen.size() == 3);

@@ -27,7 +27,7 @@ TEST_CASE("files are read whole, as text or as bytes", "[io][file]") {
   REQUIRE(io::bytes(path) == std::vector<std::uint8_t>{'a', 0, 0xFF, '\n'});
   const std::string large(300'001, 'x');
   REQUIRE(io::read_text(scratch.file("large", large)) == large);
-  REQUIRE(has(io::read_text("/proc/self/status"), "Pid:"));          // a file that says it has 0 bytes
+  REQUIRE(has(io::read_text("/proc/self/status"), "Pid:"));  // a file that says it has 0 bytes
 }
 
 TEST_CASE("what cannot be read is named with the reason", "[io][file]") {
@@ -44,7 +44,7 @@ TEST_CASE("what cannot be read is named with the reason", "[io][file]") {
   REQUIRE(has(read(scratch.file("empty", "")), "is empty, expected at least one byte"));
   const auto locked = scratch.file("locked", "x");
   std::filesystem::permissions(locked, std::filesystem::perms::none);
-  if (::geteuid() != 0) REQUIRE(has(read(locked), "denied"));        // root may read everything
+  if (::geteuid() != 0) REQUIRE(has(read(locked), "denied"));  // root may read everything
 }
 
 TEST_CASE("a file is written beside its place and renamed into it", "[io][file]") {
@@ -80,14 +80,15 @@ TEST_CASE("small and large pieces arrive in order", "[io][file]") {
 TEST_CASE("a writer that fails leaves the old file whole and nothing beside it", "[io][file]") {
   const Scratch scratch;
   const auto path = scratch.file("state", "old");
-  REQUIRE_THROWS_AS(io::write_atomically(path, [](std::ostream& out) {
-    out << "half";
-    throw std::logic_error("no more");
-  }), std::logic_error);
+  REQUIRE_THROWS_AS(io::write_atomically(path,
+                                         [](std::ostream& out) {
+                                           out << "half";
+                                           throw std::logic_error("no more");
+                                         }),
+                    std::logic_error);
   REQUIRE(contents(path) == "old");
-  const std::string why = thrown<FileError>([&] {
-    io::write_atomically(path, [](std::ostream& out) { out.setstate(std::ios::failbit); });
-  });
+  const std::string why = thrown<FileError>(
+      [&] { io::write_atomically(path, [](std::ostream& out) { out.setstate(std::ios::failbit); }); });
   REQUIRE(has(why, path.string()));
   REQUIRE(has(why, "the old file is untouched"));
   REQUIRE(contents(path) == "old");

@@ -25,7 +25,7 @@ TEST_CASE("text is quoted so that JSON and UTF-8 survive", "[io][json]") {
 TEST_CASE("a value is of the kind it was made from", "[io][json]") {
   REQUIRE(json::Value().is_null());
   REQUIRE(json::Value(true).as_bool());
-  REQUIRE(json::Value("text").as_string() == "text");         // and not true
+  REQUIRE(json::Value("text").as_string() == "text");  // and not true
   REQUIRE(json::Value(7).is_integer());
   REQUIRE(json::Value(7U).as_integer() == 7);
   REQUIRE(json::Value(7).as_number() == 7.0);
@@ -58,8 +58,9 @@ TEST_CASE("members are found by name, and the nearest is offered", "[io][json]")
 }
 
 TEST_CASE("dump is one compact line that keeps order and kind", "[io][json]") {
-  const json::Object all{{"z", nullptr}, {"a", true}, {"i", -3}, {"d", 2.0}, {"s", "x\n"},
-                         {"l", json::Array{1, 0.1, json::Object{}}}, {"e", json::Array{}}};
+  const json::Object all{{"z", nullptr},      {"a", true},  {"i", -3},
+                         {"d", 2.0},          {"s", "x\n"}, {"l", json::Array{1, 0.1, json::Object{}}},
+                         {"e", json::Array{}}};
   REQUIRE(json::dump(all) == R"({"z":null,"a":true,"i":-3,"d":2.0,"s":"x\n","l":[1,0.1,{}],"e":[]})");
   REQUIRE(json::dump(std::numeric_limits<double>::quiet_NaN()) == "null");
   REQUIRE(json::dump(-std::numeric_limits<double>::infinity()) == "null");

@@ -31,14 +31,12 @@ std::string with_header(const std::string& header, std::size_t data) {
   return prefixed(header.size(), header + std::string(data, '\0'));
 }
 
-template <class T>
-std::string raw(const std::vector<T>& values) {
+template <class T> std::string raw(const std::vector<T>& values) {
   return {reinterpret_cast<const char*>(values.data()), values.size() * sizeof(T)};
 }
 
 /// A file with the one tensor "t".
-template <class T>
-std::string with_tensor(const std::string& dtype, const std::vector<T>& values) {
+template <class T> std::string with_tensor(const std::string& dtype, const std::vector<T>& values) {
   const std::string size = std::to_string(values.size() * sizeof(T));
   const std::string header = R"({"t":{"dtype":")" + dtype + R"(","shape":[)" + std::to_string(values.size()) +
                              R"(],"data_offsets":[0,)" + size + "]}}";
@@ -56,7 +54,7 @@ TEST_CASE("a header that is true is read", "[io][safetensors]") {
   const Scratch scratch;
   const SafeTensors file(scratch.file("good", with_header(good + "   \n", 32)));
   REQUIRE(file.tensors().size() == 3);
-  REQUIRE(file.tensors()[0].name == "a");                              // in the order of the data
+  REQUIRE(file.tensors()[0].name == "a");  // in the order of the data
   REQUIRE(file.tensors()[1].name == "empty");
   REQUIRE(file.tensors()[2].name == "b");
   REQUIRE(file.metadata().at("format") == "pt");
@@ -68,8 +66,9 @@ TEST_CASE("a header that is true is read", "[io][safetensors]") {
   REQUIRE(file.read<float>("empty", {0, 5}).empty());
   REQUIRE(file.read<std::int64_t>("b", {}) == std::vector<std::int64_t>{0});
   REQUIRE(SafeTensors(scratch.file("none", with_header("{}", 0))).tensors().empty());
-  REQUIRE_NOTHROW(SafeTensors(scratch.file("more", with_header(                 // further members are ignored
-      R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1],"note":null}})", 1))));
+  REQUIRE_NOTHROW(SafeTensors(
+      scratch.file("more", with_header(  // further members are ignored
+                               R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1],"note":null}})", 1))));
 }
 
 TEST_CASE("a header that lies is refused with a sentence about the lie", "[io][safetensors]") {
@@ -83,7 +82,8 @@ TEST_CASE("a header that lies is refused with a sentence about the lie", "[io][s
   };
   const auto two = [](const std::string& first, const std::string& second, std::size_t data) {
     return with_header(R"({"a":{"dtype":"U8","shape":[4],"data_offsets":)" + first +
-                       R"(},"b":{"dtype":"U8","shape":[4],"data_offsets":)" + second + "}}", data);
+                           R"(},"b":{"dtype":"U8","shape":[4],"data_offsets":)" + second + "}}",
+                       data);
   };
   const std::string whole = with_header(good, 32);
   const Case cases[] = {
@@ -183,9 +183,10 @@ TEST_CASE("a header that lies is refused with a sentence about the lie", "[io][s
 
 TEST_CASE("asking for what is not there names what is", "[io][safetensors]") {
   const Scratch scratch;
-  const auto path = scratch.file("model", with_header(
-      R"({"blocks.0.up":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]},)"
-      R"("blocks.0.down":{"dtype":"I32","shape":[2],"data_offsets":[24,32]}})", 32));
+  const auto path = scratch.file(
+      "model", with_header(R"({"blocks.0.up":{"dtype":"F32","shape":[2,3],"data_offsets":[0,24]},)"
+                           R"("blocks.0.down":{"dtype":"I32","shape":[2],"data_offsets":[24,32]}})",
+                           32));
   const SafeTensors file(path);
   const auto names = [&](const std::string& why, std::initializer_list<const char*> parts) {
     INFO(why);
@@ -194,7 +195,9 @@ TEST_CASE("asking for what is not there names what is", "[io][safetensors]") {
   };
   names(thrown<FileError>([&] { static_cast<void>(file.read<float>("block.0.up")); }),
         {"no tensor \"block.0.up\"", "nearest name is \"blocks.0.up\""});
-  names(thrown<FileError>([&] { static_cast<void>(file.read<float>("blocks.0.up", {3, 2})); }),
+  names(thrown<FileError>([&] {
+          static_cast<void>(file.read<float>("blocks.0.up", {3, 2}));
+        }),
         {"\"blocks.0.up\"", "is [2, 3], expected [3, 2]"});
   names(thrown<FileError>([&] { static_cast<void>(file.read<float>("blocks.0.down")); }),
         {"\"blocks.0.down\"", "I32, expected F64, F32, F16 or BF16"});
@@ -288,8 +291,10 @@ TEST_CASE("no damage to a file does worse than a FileError", "[io][safetensors]"
       // Half of the hits fall where they hurt most: the length, and characters that keep the header
       // plausible.
       const std::size_t at = below(i % 2 == 0 ? damaged.size() : 8 + good.size());
-      if (below(2) == 0) damaged[at] = static_cast<char>(damaged[at] ^ (1 << below(8)));
-      else damaged[at] = digits[below(digits.size())];
+      if (below(2) == 0)
+        damaged[at] = static_cast<char>(damaged[at] ^ (1 << below(8)));
+      else
+        damaged[at] = digits[below(digits.size())];
     }
     if (below(16) == 0) damaged.resize(below(damaged.size() + 1));
     const auto path = scratch.file("damaged", damaged);

@@ -106,7 +106,7 @@ TEST_CASE("a file that cannot be written leaves the older one whole", "[io][safe
   SafeTensorsWriter next;
   next.add("w", {1}, std::vector<float>{2});
   next.write(scratch / "t");
-  REQUIRE(old.read<float>("w")[0] == 1.0F);              // still mapped
+  REQUIRE(old.read<float>("w")[0] == 1.0F);  // still mapped
   REQUIRE(SafeTensors(scratch / "t").read<float>("w")[0] == 2.0F);
   REQUIRE(scratch.entries() == 1);
 }

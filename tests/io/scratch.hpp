@@ -53,8 +53,7 @@ class Scratch {
 }
 
 /// What `act` throws as an E; "nothing thrown" when nothing is. Other exceptions pass.
-template <class E, class Act>
-[[nodiscard]] std::string thrown(Act&& act) {
+template <class E, class Act> [[nodiscard]] std::string thrown(Act&& act) {
   try {
     act();
   } catch (const E& error) {

@@ -12,7 +12,7 @@ TEST_CASE("well-formed sequences have their length, all others none", "[io][utf8
   REQUIRE(utf8_sequence("\xC3\xA9", 0) == 2);
   REQUIRE(utf8_sequence("\xE2\x82\xAC", 0) == 3);
   REQUIRE(utf8_sequence("\xF0\x9F\x98\x80", 0) == 4);
-  REQUIRE(utf8_sequence("\xF4\x8F\xBF\xBF", 0) == 4);       // U+10FFFF
+  REQUIRE(utf8_sequence("\xF4\x8F\xBF\xBF", 0) == 4);  // U+10FFFF
   for (const std::string bad :
        {"\x80", "\xC0\x80", "\xC1\xBF", "\xC3", "\xC3\x28", "\xE0\x80\x80", "\xE0\x9F\xBF", "\xED\xA0\x80",
         "\xE2\x82", "\xF0\x80\x80\x80", "\xF4\x90\x80\x80", "\xF5\x80\x80\x80", "\xFF", "\xF0\x9F\x98"}) {

@@ -16,7 +16,7 @@ TEST_CASE("the scale meets its anchors and only grows lighter", "[report][color]
   double before = -1;
   for (int i = 0; i <= 100; ++i) {
     const double light = luminance(viridis(i / 100.0));
-    REQUIRE(light > before - 1e-3);                       // steps of 1/255 may waver, the scale may not
+    REQUIRE(light > before - 1e-3);  // steps of 1/255 may waver, the scale may not
     if (i % 10 == 0) REQUIRE(light > before);
     before = light;
   }
@@ -31,7 +31,7 @@ TEST_CASE("ink contrasts with every ground of the scale", "[report][color]") {
     const double ground = luminance(viridis(i / 100.0));
     const double ink = luminance(ink_on(viridis(i / 100.0)));
     const double contrast = (std::max(ground, ink) + 0.05) / (std::min(ground, ink) + 0.05);
-    REQUIRE(contrast > 4.5);                              // WCAG AA
+    REQUIRE(contrast > 4.5);  // WCAG AA
   }
 }
 

@@ -24,8 +24,8 @@ TEST_CASE("counts read like 1.23 M", "[report][format]") {
   REQUIRE(human_count(1000) == "1.00 k");
   REQUIRE(human_count(12'345) == "12.3 k");
   REQUIRE(human_count(999'499) == "999 k");
-  REQUIRE(human_count(999'500) == "1.00 M");              // not 1000 k
-  REQUIRE(human_count(9'996) == "10.0 k");                // not 10.00 k
+  REQUIRE(human_count(999'500) == "1.00 M");  // not 1000 k
+  REQUIRE(human_count(9'996) == "10.0 k");    // not 10.00 k
   REQUIRE(human_count(1'234'567) == "1.23 M");
   REQUIRE(human_count(-1'234'567) == "-1.23 M");
   REQUIRE(human_count(1e18) == "1000 P");
@@ -46,7 +46,7 @@ TEST_CASE("durations read like 2m05s", "[report][format]") {
   REQUIRE(human_duration(3.24) == "3.2s");
   REQUIRE(human_duration(9.97) == "10s");
   REQUIRE(human_duration(59.4) == "59s");
-  REQUIRE(human_duration(59.6) == "1m00s");               // not 60s
+  REQUIRE(human_duration(59.6) == "1m00s");  // not 60s
   REQUIRE(human_duration(125) == "2m05s");
   REQUIRE(human_duration(3599.7) == "1h00m");
   REQUIRE(human_duration(3725) == "1h02m");

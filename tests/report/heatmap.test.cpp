@@ -19,7 +19,9 @@ constexpr double none = std::numeric_limits<double>::quiet_NaN();
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
 HeatMap example() {
-  return {.title = "PAGE", .row_labels = {"layer 0", "layer 1"}, .column_labels = {"q", "up"},
+  return {.title = "PAGE",
+          .row_labels = {"layer 0", "layer 1"},
+          .column_labels = {"q", "up"},
           .values = {0.25, 1, none, 4}};
 }
 
@@ -92,7 +94,7 @@ TEST_CASE("without colour the map reads by shade, number and star", "[report][he
 TEST_CASE("with colour every cell has its ground, and the text is the same", "[report][heatmap]") {
   for (const Color color : {Color::ansi256, Color::truecolor}) {
     const std::string text = to_terminal(example(), {.color = color});
-    REQUIRE(count(text, "\x1b[48;") == 3 + 10);            // three cells, ten of the legend
+    REQUIRE(count(text, "\x1b[48;") == 3 + 10);  // three cells, ten of the legend
     REQUIRE(count(text, "\x1b[48;") == count(text, "\x1b[0m"));
     REQUIRE(has(text, "4*\x1b[0m"));
     REQUIRE_FALSE(has(text, "█"));
@@ -118,9 +120,9 @@ TEST_CASE("no line is wider than asked, whatever the map", "[report][heatmap]") 
         for (const std::string& line : std::vector<std::string>(all.begin(), all.end() - 1)) {
           REQUIRE(display_width(line) <= static_cast<std::size_t>(width));
         }
-        REQUIRE(count(text, "*") == 2);                    // the cell and the line that names it
+        REQUIRE(count(text, "*") == 2);  // the cell and the line that names it
         const std::size_t numbers = (all.size() - 3) / (rows + 1);
-        REQUIRE(all.size() == 3 + numbers * (rows + 1));   // title, panels, legend, brightest
+        REQUIRE(all.size() == 3 + numbers * (rows + 1));  // title, panels, legend, brightest
         for (std::size_t r = 0; r < rows; ++r) REQUIRE(has(all[2 + r], "."));
       }
     }
@@ -128,7 +130,8 @@ TEST_CASE("no line is wider than asked, whatever the map", "[report][heatmap]") 
 }
 
 TEST_CASE("six roles and small numbers fit 80 columns side by side", "[report][heatmap]") {
-  HeatMap map{.row_labels = {"layer 11"}, .column_labels = {"q", "k", "v", "o", "up", "down"},
+  HeatMap map{.row_labels = {"layer 11"},
+              .column_labels = {"q", "k", "v", "o", "up", "down"},
               .values = {1.23e-12, 2e-3, 0.3, 4, 5, 6}};
   REQUIRE(lines(to_terminal(map)).size() == 4);
 }
@@ -140,10 +143,10 @@ TEST_CASE("a logarithmic scale separates decades, a linear one does not", "[repo
   const std::string decades = to_svg(map);
   REQUIRE(count(linear, "fill=\"" + hex(viridis(0.5)) + "\"") == 0);
   REQUIRE(count(decades, "fill=\"" + hex(viridis(0.5)) + "\"") == 1);
-  REQUIRE(count(decades, "fill=\"" + hex(viridis(0)) + "\"") == 2);      // the smallest, and zero
+  REQUIRE(count(decades, "fill=\"" + hex(viridis(0)) + "\"") == 2);  // the smallest, and zero
   REQUIRE(has(decades, ">logarithmic<"));
   REQUIRE(has(to_terminal(map), "(logarithmic)"));
-  map.values = {1e-20, 1e-6, 1e-3, 1};                       // six decades at most
+  map.values = {1e-20, 1e-6, 1e-3, 1};  // six decades at most
   REQUIRE(count(to_svg(map), "fill=\"" + hex(viridis(0)) + "\"") == 2);
 }
 
@@ -158,7 +161,7 @@ TEST_CASE("maps without a range, without values or with infinities are drawn", "
     return out;
   };
   REQUIRE(has(both({none, none}), "no values"));
-  REQUIRE(has(both({2, 2}), "brightest r, a: 2"));             // the first of equals
+  REQUIRE(has(both({2, 2}), "brightest r, a: 2"));  // the first of equals
   REQUIRE(has(both({0, 0}), "brightest r, a: 0"));
   REQUIRE(has(both({-1, -2}), "brightest r, a: -1"));
   REQUIRE(has(both({1, infinity}), "brightest r, b: inf"));
@@ -176,7 +179,7 @@ TEST_CASE("a map whose labels and values disagree is refused", "[report][heatmap
 TEST_CASE("an SVG is well-formed, complete and one cell is outlined", "[report][heatmap]") {
   const std::string svg = to_svg(example());
   REQUIRE(malformed(svg).empty());
-  REQUIRE(malformed("<a><b></a></b>") != "");                // the check itself can fail
+  REQUIRE(malformed("<a><b></a></b>") != "");  // the check itself can fail
   REQUIRE(malformed("<a>&</a>") != "");
   REQUIRE(malformed("<a/><b/>").empty() == false);
   REQUIRE(svg.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\""));
@@ -186,7 +189,7 @@ TEST_CASE("an SVG is well-formed, complete and one cell is outlined", "[report][
   REQUIRE(count(svg, "class=\"value\"") == 3);
   REQUIRE(count(svg, "class=\"mark\"") == 1);
   REQUIRE(has(svg, "prefers-color-scheme:dark"));
-  REQUIRE_FALSE(has(svg, "href"));                           // needs nothing from elsewhere
+  REQUIRE_FALSE(has(svg, "href"));  // needs nothing from elsewhere
 }
 
 TEST_CASE("labels cannot break an SVG", "[report][heatmap]") {
@@ -210,5 +213,5 @@ TEST_CASE("numbers are left out of cells that are too small, tooltips stay", "[r
   const std::string svg = to_svg(map);
   REQUIRE(count(svg, "class=\"value\"") == 0);
   REQUIRE(count(svg, "<g><title>") == 60);
-  REQUIRE(has(svg, "rotate(-45"));                           // labels are wider than the cells
+  REQUIRE(has(svg, "rotate(-45"));  // labels are wider than the cells
 }

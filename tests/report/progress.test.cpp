@@ -160,7 +160,7 @@ TEST_CASE("a shorter line covers the longer one before it, and clearing leaves b
   REQUIRE(cleared.front() == '\r');
   REQUIRE(cleared.back() == '\r');
   REQUIRE(cleared.find_first_not_of("\r ") == std::string::npos);
-  progress.update({.step = 3});                           // draws at once again
+  progress.update({.step = 3});  // draws at once again
   REQUIRE(has(screen.last(), " 3/10"));
 }
 
@@ -182,7 +182,7 @@ TEST_CASE("where nobody watches, nothing is written", "[report][progress]") {
   int ends[2];
   REQUIRE(::pipe(ends) == 0);
   const int errors = ::dup(2);
-  ::dup2(ends[1], 2);                                     // standard error is a pipe now
+  ::dup2(ends[1], 2);  // standard error is a pipe now
   {
     Progress progress({.total = 2, .interval = 0});
     progress.update({.step = 1, .loss = 1.0, .tokens = 10});

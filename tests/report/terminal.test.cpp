@@ -20,14 +20,18 @@ class Environment {
     const char* const before = std::getenv(name);
     had_ = before != nullptr;
     if (had_) before_ = before;
-    if (value == nullptr) ::unsetenv(name);
-    else ::setenv(name, value, 1);
+    if (value == nullptr)
+      ::unsetenv(name);
+    else
+      ::setenv(name, value, 1);
   }
   Environment(const Environment&) = delete;
   Environment& operator=(const Environment&) = delete;
   ~Environment() {
-    if (had_) ::setenv(name_, before_.c_str(), 1);
-    else ::unsetenv(name_);
+    if (had_)
+      ::setenv(name_, before_.c_str(), 1);
+    else
+      ::unsetenv(name_);
   }
 
  private:
@@ -71,7 +75,7 @@ TEST_CASE("a terminal has the colours and the columns it says", "[report][termin
     const Environment dumb("TERM", "dumb");
     REQUIRE_FALSE(is_terminal(terminal));
   }
-  REQUIRE(terminal_width(terminal) == 80);               // a fresh one says 0
+  REQUIRE(terminal_width(terminal) == 80);  // a fresh one says 0
   const winsize wide{.ws_row = 50, .ws_col = 132, .ws_xpixel = 0, .ws_ypixel = 0};
   REQUIRE(::ioctl(terminal, TIOCSWINSZ, &wide) == 0);
   REQUIRE(terminal_width(terminal) == 132);

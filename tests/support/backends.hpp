@@ -14,9 +14,8 @@
 #if defined(__CUDACC__)  // nvcc's turn: Eigen stays out of .cu
 #  include <lorica/gpu/cublas_gemm.cuh>
 #  define LORICA_DOUBLE_BACKENDS lorica::gpu::ThrustBackend<double>
-#  define LORICA_BACKENDS                                                      \
-    lorica::gpu::ThrustBackend<double>,                                        \
-        (lorica::gpu::ThrustBackend<float, lorica::gpu::CublasGemm>),          \
+#  define LORICA_BACKENDS                                                                             \
+    lorica::gpu::ThrustBackend<double>, (lorica::gpu::ThrustBackend<float, lorica::gpu::CublasGemm>), \
         (lorica::gpu::ThrustBackend<float, lorica::gpu::LoopGemm, double>)
 #elif defined(LORICA_TEST_THRUST_ONLY)
 #  include <lorica/cpu/eigen_backend.hpp>  // the reference that Thrust is compared with
@@ -32,8 +31,8 @@
         (lorica::cpu::EigenBackend<float, lorica::cpu::EigenGemm, double>)
 #  if defined(LORICA_TEST_GPU)
 #    define LORICA_DOUBLE_BACKENDS lorica::cpu::EigenBackend<double>, lorica::gpu::ThrustBackend<double>
-#    define LORICA_BACKENDS                                       \
-      LORICA_EIGEN_BACKENDS, lorica::gpu::ThrustBackend<double>,  \
+#    define LORICA_BACKENDS                                      \
+      LORICA_EIGEN_BACKENDS, lorica::gpu::ThrustBackend<double>, \
           (lorica::gpu::ThrustBackend<float, lorica::gpu::LoopGemm, double>)
 #  else
 #    define LORICA_DOUBLE_BACKENDS lorica::cpu::EigenBackend<double>

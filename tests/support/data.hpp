@@ -10,7 +10,8 @@
 
 namespace lorica::test {
 
-/// The folder of data sets, or nothing. Without it a test returns; CTest sees the line and reports it as Skipped:
+/// The folder of data sets, or nothing. Without it a test returns; CTest sees the line and reports it as
+/// Skipped:
 ///   const auto data = test::data_folder();
 ///   if (!data) return;
 inline std::optional<std::filesystem::path> data_folder() {

@@ -18,9 +18,10 @@ Adapted<B, M> attach(B& b, const Model& model, M method, const SiteScores& score
 /// Without.
 template <Backend B, class Model, class M>
 Adapted<B, M> attach(B& b, const Model& model, M method, Seed seed = 0) {
-  static_assert((M::placement_type::asks & grain::site) == 0,
-                "lorica: attach: this method places by site score: probe first, then attach(b, model, method, scores). See "
-                "docs/concepts.md#placement.");
+  static_assert(
+      (M::placement_type::asks & grain::site) == 0,
+      "lorica: attach: this method places by site score: probe first, then attach(b, model, method, scores). See "
+      "docs/concepts.md#placement.");
   return attach(b, model, std::move(method), SiteScores{}, seed);
 }
 /// At the placement of a file or of a hand.

@@ -11,9 +11,9 @@
 namespace lorica::adapt {
 
 namespace detail {
-/// What a score answers. A site score is known by its state, a direction score by its memory; one may be both.
-template <class S>
-constexpr unsigned offers() {
+/// What a score answers. A site score is known by its state, a direction score by its memory; one may be
+/// both.
+template <class S> constexpr unsigned offers() {
   unsigned g = grain::none;
   if constexpr (DirectionScore<S>) g |= grain::direction;
   if constexpr (requires { typename S::state; }) g |= grain::site;
@@ -22,11 +22,15 @@ constexpr unsigned offers() {
 }  // namespace detail
 
 /// What stands at a site (the parameterization is the adapter's), what it is worth, and where it goes.
-template <class A, class S = NoScore, PlacementPolicy P = Uniform>
-struct Method {
-  static_assert((P::asks & ~detail::offers<S>()) == 0,
-                "lorica: Method<Adapter, ScoreFunction, PlacementPolicy>: the placement asks for a score that is not given: a "
-                "placement by site needs a SiteScore such as Page, one by direction a DirectionScore. See docs/concepts.md#placement.");
+template <class A, class S, class P> struct Method {
+  static_assert(
+      PlacementPolicy<P>,
+      "lorica: Method: the third argument must model adapt::PlacementPolicy (a semiregular type with asks and a "
+      "place(sites, scores)). See docs/concepts.md#placement.");
+  static_assert(
+      (P::asks & ~detail::offers<S>()) == 0,
+      "lorica: Method<Adapter, ScoreFunction, PlacementPolicy>: the placement asks for a score that is not given: a "
+      "placement by site needs a SiteScore such as Page, one by direction a DirectionScore. See docs/concepts.md#placement.");
   using adapter_type = A;
   using score_type = S;
   using placement_type = P;
@@ -34,14 +38,5 @@ struct Method {
   S score = {};
   P placement = {};
 };
-
-/// LoRA: Hu et al. 2021
-using Lora = Method<Additive<LowRank, AlphaOverRank>>;
-/// rsLoRA: Kalajdzievski 2023
-using RsLora = Method<Additive<LowRank, AlphaOverSqrtRank>>;
-/// AdaLoRA's P diag(lambda) Q without its budget: Zhang et al. 2023
-using SvdLora = Method<Additive<Svd, AlphaOverRankPlusEps>>;
-/// DomLoRA, one adapter at the PAGE-dominant site: arXiv 2605.06183
-template <class M = Lora> using DomLora = Method<typename M::adapter_type, Page, Dominant>;
 
 }  // namespace lorica::adapt

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// @file lorica/adapt/probe.hpp
-/// Listening: one forward and backward pass of the bare model, a site score at every site, nothing attached and nothing
-/// changed. Dropout is off; no generator is advanced, because generators have no position.
+/// Listening: one forward and backward pass of the bare model, a site score at every site, nothing attached
+/// and nothing changed. Dropout is off; no generator is advanced, because generators have no position.
 #pragma once
 
 #include <lorica/adapt/score/concept.hpp>
@@ -11,10 +11,11 @@
 namespace lorica::adapt {
 
 /// A site policy that changes nothing and hears x and dy everywhere.
-template <Backend B, class S>
-class Probe {
-  static_assert(SiteScore<S, B>, "lorica: Probe: the score must model adapt::SiteScore (a 'state', observe(state, SiteGradient), "
-                                 "value(state)). See docs/concepts.md#score.");
+template <Backend B, class S> class Probe {
+  static_assert(
+      SiteScore<S, B>,
+      "lorica: Probe: the score must model adapt::SiteScore (a 'state', observe(state, SiteGradient), "
+      "value(state)). See docs/concepts.md#score.");
 
  public:
   Probe(S score, index_t sites) : score_(std::move(score)), states_(static_cast<std::size_t>(sites)) {}
@@ -24,10 +25,11 @@ class Probe {
 
   Var<B> visit(const SiteCall<B>& c) {
     auto& state = states_.at(static_cast<std::size_t>(c.site.ordinal));
-    return tap(std::move(c.y), [this, &state, &site = c.site, x = c.x, offsets = c.offsets](const Tensor<B>& dy) mutable {
-      score_.observe(state, SiteGradient<B>{site, x.backend(), x.value(), dy, offsets, weight_});
-      x = Var<B>();
-    });
+    return tap(std::move(c.y),
+               [this, &state, &site = c.site, x = c.x, offsets = c.offsets](const Tensor<B>& dy) mutable {
+                 score_.observe(state, SiteGradient<B>{site, x.backend(), x.value(), dy, offsets, weight_});
+                 x = Var<B>();
+               });
   }
   [[nodiscard]] std::vector<double> scores() const {
     std::vector<double> v;
@@ -57,16 +59,17 @@ struct SiteScores {
   }
 };
 
-template <class Model>
-std::vector<SiteInfo> sites_of(const Model& model) {
+template <class Model> std::vector<SiteInfo> sites_of(const Model& model) {
   std::vector<SiteInfo> s;
   model.for_each_site([&](const SiteInfo& site, const auto&) { s.push_back(site); });
   return s;
 }
 
-/// Scores of every site over the samples, `batch` sequences at a time. The loss of a sample is the mean over its targets.
+/// Scores of every site over the samples, `batch` sequences at a time. The loss of a sample is the mean over
+/// its targets.
 template <Backend B, class Model, class S, class O = nn::NextToken>
-SiteScores probe(B& b, const Model& model, const nn::Sequences& samples, S score, const O& objective = {}, index_t batch = 8) {
+SiteScores probe(B& b, const Model& model, const nn::Sequences& samples, S score, const O& objective = {},
+                 index_t batch = 8) {
   expects(samples.count() > 0, "probe: no samples");
   expects(batch > 0, "probe: a batch of ", batch, " sequences, expected at least 1");
   SiteScores out{sites_of(model), {}};
@@ -87,7 +90,8 @@ SiteScores probe(B& b, const Model& model, const nn::Sequences& samples, S score
   }
   out.values = probe.scores();
   for (std::size_t i = 0; i < out.values.size(); ++i)
-    expects<NumericError>(std::isfinite(out.values[i]), "probe: the score of ", out.sites[i].path, " is ", out.values[i]);
+    expects<NumericError>(std::isfinite(out.values[i]), "probe: the score of ", out.sites[i].path, " is ",
+                          out.values[i]);
   return out;
 }
 

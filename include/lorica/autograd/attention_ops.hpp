@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /// @file lorica/autograd/attention_ops.hpp
-/// Softmax attention within each sequence of a ragged batch, grouped key/value heads, causal or not. Keeps q, k, v, its
-/// output and the log-sum-exp of each row and head; scores are rebuilt. At work it holds no scores in the portable form
-/// and one row block of one head a thread in the CPU's fast path.
+/// Softmax attention within each sequence of a ragged batch, grouped key/value heads, causal or not. Keeps q,
+/// k, v, its output and the log-sum-exp of each row and head; scores are rebuilt. At work it holds no scores
+/// in the portable form and one row block of one head a thread in the CPU's fast path.
 #pragma once
 
 #include <lorica/autograd/tape.hpp>
@@ -10,20 +10,20 @@
 
 namespace lorica {
 
-/// The sequences of a batch, where they are needed: offsets [sequences + 1] on the host, and for every row, in the
-/// backend's memory, where its sequence begins, where it ends, and its place in it.
-template <Backend B>
-struct Ragged {
+/// The sequences of a batch, where they are needed: offsets [sequences + 1] on the host, and for every row,
+/// in the backend's memory, where its sequence begins, where it ends, and its place in it.
+template <Backend B> struct Ragged {
   std::vector<index_t> offsets = {0};
-  Integers<B> begin, end, position;   // [n]
+  Integers<B> begin, end, position;  // [n]
 
   Ragged() = default;
   /// Offsets start at 0 and rise: every sequence has a row.
   Ragged(B& b, std::vector<index_t> o) : offsets(std::move(o)) {
-    expects(!offsets.empty() && offsets.front() == 0, "Ragged: the first offset is ", offsets.empty() ? "missing" : "not 0", ", expected 0");
+    expects(!offsets.empty() && offsets.front() == 0, "Ragged: the first offset is ",
+            offsets.empty() ? "missing" : "not 0", ", expected 0");
     for (std::size_t s = 0; s + 1 < offsets.size(); ++s)
-      expects(offsets[s] < offsets[s + 1], "Ragged: sequence ", s, " reaches from row ", offsets[s], " to ", offsets[s + 1],
-              ", expected at least one row");
+      expects(offsets[s] < offsets[s + 1], "Ragged: sequence ", s, " reaches from row ", offsets[s], " to ",
+              offsets[s + 1], ", expected at least one row");
     std::vector<std::int32_t> first, last, place;
     for (std::size_t s = 0; s + 1 < offsets.size(); ++s)
       for (index_t i = offsets[s]; i < offsets[s + 1]; ++i) {
@@ -41,19 +41,22 @@ struct Ragged {
 
 namespace detail {
 template <Backend B, class T = typename B::scalar, class M = typename B::master>
-row::Heads<T, M> heads(const AttentionShape& s, const Ragged<B>& where, const Tensor<B>& q, const Tensor<B>& k, const Tensor<B>& v, M* lse) {
+row::Heads<T, M> heads(const AttentionShape& s, const Ragged<B>& where, const Tensor<B>& q,
+                       const Tensor<B>& k, const Tensor<B>& v, M* lse) {
   return {s, q.rows(), where.begin.data(), where.end.data(), q.ref(), k.ref(), v.ref(), lse};
 }
 }  // namespace detail
 
-/// o = softmax(scale q k^T) v    q, o [n, heads * head_dim], k, v [n, kv_heads * head_dim]     Vaswani et al. 2017, eq. (1)
-/// `where` must outlive the tape.
+/// o = softmax(scale q k^T) v    q, o [n, heads * head_dim], k, v [n, kv_heads * head_dim]     Vaswani et al.
+/// 2017, eq. (1) `where` must outlive the tape.
 template <Backend B>
-Var<B> attention(const Var<B>& q, const Var<B>& k, const Var<B>& v, const Ragged<B>& where, const AttentionShape& s) {
+Var<B> attention(const Var<B>& q, const Var<B>& k, const Var<B>& v, const Ragged<B>& where,
+                 const AttentionShape& s) {
   using T = typename B::scalar;
   using M = typename B::master;
   B& b = q.backend();
-  expects(s.kv_heads > 0 && s.heads % s.kv_heads == 0, "attention: ", s.heads, " heads cannot share ", s.kv_heads, " key/value heads");
+  expects(s.kv_heads > 0 && s.heads % s.kv_heads == 0, "attention: ", s.heads, " heads cannot share ",
+          s.kv_heads, " key/value heads");
   expects_shape("attention", "q", q.shape(), {where.rows(), s.heads * s.head_dim});
   expects_shape("attention", "k", k.shape(), {where.rows(), s.kv_heads * s.head_dim});
   expects_shape("attention", "v", v.shape(), k.shape());
@@ -61,15 +64,20 @@ Var<B> attention(const Var<B>& q, const Var<B>& k, const Var<B>& v, const Ragged
   MasterTensor<B> lse(b, s.heads, q.rows());
   constexpr bool fast = requires(AttentionCall<T> c) { b.attention(c); };
   if constexpr (fast) {
-    b.attention(AttentionCall<T>{s, where.offsets, q.value().ref(), k.value().ref(), v.value().ref(), o.ref(), lse.data()});
+    b.attention(AttentionCall<T>{s, where.offsets, q.value().ref(), k.value().ref(), v.value().ref(), o.ref(),
+                                 lse.data()});
   } else {
-    expects(s.head_dim <= row::max_head_dim, "attention: heads of ", s.head_dim, ", at most ", row::max_head_dim);
-    b.for_rows(q.rows() * s.heads, row::Attend<T, M>{detail::heads(s, where, q.value(), k.value(), v.value(), lse.data()), o.ref()});
+    expects(s.head_dim <= row::max_head_dim, "attention: heads of ", s.head_dim, ", at most ",
+            row::max_head_dim);
+    b.for_rows(
+        q.rows() * s.heads,
+        row::Attend<T, M>{detail::heads(s, where, q.value(), k.value(), v.value(), lse.data()), o.ref()});
   }
   auto& tape = q.tape();
   if (!q.needs_grad() && !k.needs_grad() && !v.needs_grad()) return tape.constant(std::move(o));
   auto kept_lse = tape.keep(std::move(lse));
-  // The output is kept beside being handed on: D_i = dO_i . O_i spares the backward pass a pass over all scores.
+  // The output is kept beside being handed on: D_i = dO_i . O_i spares the backward pass a pass over all
+  // scores.
   auto kept = std::make_shared<Var<B>>();
   Var<B> out = tape.record(std::move(o), true, [q, k, v, kept, kept_lse, &where, s](const auto& d_o) {
     B& be = q.backend();
@@ -78,12 +86,14 @@ Var<B> attention(const Var<B>& q, const Var<B>& k, const Var<B>& v, const Ragged
     auto dk = std::make_shared<Tensor<B>>(be, k.rows(), k.cols());
     auto dv = std::make_shared<Tensor<B>>(be, v.rows(), v.cols());
     if constexpr (fast) {
-      be.attention_gradient(AttentionGradientCall<T>{s, where.offsets, q.value().ref(), k.value().ref(), v.value().ref(), out_value.ref(),
-                                                     d_o->cref(), kept_lse->get().data(), dq->ref(), dk->ref(), dv->ref()});
+      be.attention_gradient(AttentionGradientCall<T>{
+          s, where.offsets, q.value().ref(), k.value().ref(), v.value().ref(), out_value.ref(), d_o->cref(),
+          kept_lse->get().data(), dq->ref(), dk->ref(), dv->ref()});
     } else {
       const auto at = detail::heads(s, where, q.value(), k.value(), v.value(), kept_lse->own.data());
       be.for_rows(q.rows() * s.heads, row::AttendByQuery<T, M>{at, out_value.ref(), d_o->cref(), dq->ref()});
-      be.for_rows(q.rows() * s.kv_heads, row::AttendByKey<T, M>{at, out_value.ref(), d_o->cref(), dk->ref(), dv->ref()});
+      be.for_rows(q.rows() * s.kv_heads,
+                  row::AttendByKey<T, M>{at, out_value.ref(), d_o->cref(), dk->ref(), dv->ref()});
     }
     if (q.needs_grad()) q.add_gradient(dq);
     if (k.needs_grad()) k.add_gradient(dk);
@@ -96,23 +106,23 @@ Var<B> attention(const Var<B>& q, const Var<B>& k, const Var<B>& v, const Ragged
 
 namespace fn {
 /// Rotates the pairs of every head of row i by position_i theta^(-2j / dim), or back.
-template <class T, class M>
-struct Rotate {
+template <class T, class M> struct Rotate {
   MatrixRef<const T> x;
   const std::int32_t* position;
-  const M* frequency;            // [head_dim / 2]
+  const M* frequency;  // [head_dim / 2]
   MatrixRef<T> y;
   index_t head_dim;
   bool interleaved, back, add;
   LORICA_HD void operator()(index_t i) const {
-    const index_t half = head_dim / 2;
+    const index_t pairs = head_dim / 2;
     for (index_t h = 0; h < x.cols / head_dim; ++h)
-      for (index_t j = 0; j < half; ++j) {
+      for (index_t j = 0; j < pairs; ++j) {
         using std::cos;
         using std::sin;
         const M angle = M(position[i]) * frequency[j];
         const M c = cos(angle), s = back ? -sin(angle) : sin(angle);
-        const index_t a = h * head_dim + (interleaved ? 2 * j : j), b = h * head_dim + (interleaved ? 2 * j + 1 : j + half);
+        const index_t a = h * head_dim + (interleaved ? 2 * j : j),
+                      b = h * head_dim + (interleaved ? 2 * j + 1 : j + pairs);
         const M u = convert<M>(x.row(i)[a]), v = convert<M>(x.row(i)[b]);
         M p = u * c - v * s, q = v * c + u * s;
         if (add) {
@@ -126,23 +136,29 @@ struct Rotate {
 };
 }  // namespace fn
 
-/// Rotary positions: pair j of every head is turned by position * frequency_j.   x, y [n, heads * head_dim]   Su et al. 2021
-/// Pairs are (j, j + head_dim/2), as in Hugging Face's Llama, or (2j, 2j + 1) where `interleaved`, as in the paper.
-/// Keeps nothing. `where` and `frequency` [1, head_dim / 2] must outlive the tape.
+/// Rotary positions: pair j of every head is turned by position * frequency_j.   x, y [n, heads * head_dim]
+/// Su et al. 2021 Pairs are (j, j + head_dim/2), as in Hugging Face's Llama, or (2j, 2j + 1) where
+/// `interleaved`, as in the paper. Keeps nothing. `where` and `frequency` [1, head_dim / 2] must outlive the
+/// tape.
 template <Backend B>
-Var<B> rotary(const Var<B>& x, const Ragged<B>& where, const MasterTensor<B>& frequency, bool interleaved = false) {
+Var<B> rotary(const Var<B>& x, const Ragged<B>& where, const MasterTensor<B>& frequency,
+              bool interleaved = false) {
   using T = typename B::scalar;
   using M = typename B::master;
   B& b = x.backend();
   const index_t dim = 2 * frequency.size();
-  expects<ShapeError>(dim > 0 && x.cols() % dim == 0 && x.rows() == where.rows(), "rotary: x is ", x.shape(), ", heads are ", dim,
-                      " wide and the batch has ", where.rows(), " rows");
+  expects<ShapeError>(dim > 0 && x.cols() % dim == 0 && x.rows() == where.rows(), "rotary: x is ", x.shape(),
+                      ", heads are ", dim, " wide and the batch has ", where.rows(), " rows");
   Tensor<B> y(b, x.rows(), x.cols());
-  b.for_rows(x.rows(), fn::Rotate<T, M>{x.value().ref(), where.position.data(), frequency.data(), y.ref(), dim, interleaved, false, false});
-  return x.tape().record(std::move(y), x.needs_grad(), [x = x.gradient_only(), &where, &frequency, dim, interleaved](const auto& dy) {
-    const auto dx = x.into();
-    x.backend().for_rows(dy->rows(), fn::Rotate<T, M>{dy->cref(), where.position.data(), frequency.data(), dx.ref(), dim, interleaved, true, !dx.fresh});
-  });
+  b.for_rows(x.rows(), fn::Rotate<T, M>{x.value().ref(), where.position.data(), frequency.data(), y.ref(),
+                                        dim, interleaved, false, false});
+  return x.tape().record(
+      std::move(y), x.needs_grad(),
+      [x = x.gradient_only(), &where, &frequency, dim, interleaved](const auto& dy) {
+        const auto dx = x.into();
+        x.backend().for_rows(dy->rows(), fn::Rotate<T, M>{dy->cref(), where.position.data(), frequency.data(),
+                                                          dx.ref(), dim, interleaved, true, !dx.fresh});
+      });
 }
 
 }  // namespace lorica

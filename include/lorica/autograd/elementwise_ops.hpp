@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// @file lorica/autograd/elementwise_ops.hpp
-/// Activations and dropout, all [n, d]. Each keeps its input (tanh its output) and nothing else; dropout keeps nothing.
+/// Activations and dropout, all [n, d]. Each keeps its input (tanh its output) and nothing else; dropout
+/// keeps nothing.
 #pragma once
 
 #include <lorica/autograd/tape.hpp>
@@ -10,25 +11,26 @@ namespace lorica {
 
 namespace detail {
 /// y = f(x); dx = gradient(dy, x).
-template <class F, class G, Backend B, class T>
-Var<B, T> elementwise(const Var<B, T>& x) {
+template <class F, class G, Backend B, class T> Var<B, T> elementwise(const Var<B, T>& x) {
   B& b = x.backend();
   Tensor<B, T> y(b, x.rows(), x.cols());
   b.map(y.size(), F{}, y.data(), x.value().data());
-  return x.tape().record(std::move(y), x.needs_grad(), [x](const auto& dy) { x.add_gradient(G{}, *dy, x.value()); });
+  return x.tape().record(std::move(y), x.needs_grad(),
+                         [x](const auto& dy) { x.add_gradient(G{}, *dy, x.value()); });
 }
 }  // namespace detail
 
 /// x Phi(x): the exact GELU, as BERT's "gelu"
-template <Backend B, class T> Var<B, T> gelu(const Var<B, T>& x) { return detail::elementwise<fn::Gelu, fn::GeluGradient>(x); }
+template <Backend B, class T> Var<B, T> gelu(const Var<B, T>& x) {
+  return detail::elementwise<fn::Gelu, fn::GeluGradient>(x);
+}
 /// GELU by tanh, as GPT-2's "gelu_new"
 template <Backend B, class T> Var<B, T> gelu_tanh(const Var<B, T>& x) {
   return detail::elementwise<fn::GeluTanh, fn::GeluTanhGradient>(x);
 }
 
 /// tanh(x); keeps its output
-template <Backend B, class T>
-Var<B, T> tanh(const Var<B, T>& x) {
+template <Backend B, class T> Var<B, T> tanh(const Var<B, T>& x) {
   B& b = x.backend();
   auto& tape = x.tape();
   Tensor<B, T> y(b, x.rows(), x.cols());
@@ -41,8 +43,7 @@ Var<B, T> tanh(const Var<B, T>& x) {
 }
 
 /// silu(gate) up: the SwiGLU feed-forward of Llama
-template <Backend B, class T>
-Var<B, T> silu_gate(const Var<B, T>& gate, const Var<B, T>& up) {
+template <Backend B, class T> Var<B, T> silu_gate(const Var<B, T>& gate, const Var<B, T>& up) {
   B& b = gate.backend();
   expects_shape("silu_gate", "up", up.shape(), gate.shape());
   Tensor<B, T> y(b, gate.rows(), gate.cols());
@@ -52,10 +53,12 @@ Var<B, T> silu_gate(const Var<B, T>& gate, const Var<B, T>& up) {
       const auto to = gate.into();
       B& be = gate.backend();
       if (to.fresh) {
-        be.map(dy->size(), fn::SiluGateByGate{}, to.data(), dy->data(), gate.value().data(), up.value().data());
+        be.map(dy->size(), fn::SiluGateByGate{}, to.data(), dy->data(), gate.value().data(),
+               up.value().data());
       } else {
         Tensor<B, T> d(be, dy->rows(), dy->cols());
-        be.map(dy->size(), fn::SiluGateByGate{}, d.data(), dy->data(), gate.value().data(), up.value().data());
+        be.map(dy->size(), fn::SiluGateByGate{}, d.data(), dy->data(), gate.value().data(),
+               up.value().data());
         be.map(dy->size(), fn::Add{}, to.data(), std::as_const(*to.tensor).data(), std::as_const(d).data());
       }
     }
@@ -64,23 +67,22 @@ Var<B, T> silu_gate(const Var<B, T>& gate, const Var<B, T>& up) {
 }
 
 /// x y, element by element
-template <Backend B, class T>
-Var<B, T> multiply(const Var<B, T>& x, const Var<B, T>& y) {
+template <Backend B, class T> Var<B, T> multiply(const Var<B, T>& x, const Var<B, T>& y) {
   B& b = x.backend();
   expects_shape("multiply", "y", y.shape(), x.shape());
   Tensor<B, T> z(b, x.rows(), x.cols());
   b.map(z.size(), fn::Multiply{}, z.data(), x.value().data(), y.value().data());
   return x.tape().record(std::move(z), x.needs_grad() || y.needs_grad(),
-                         [x = y.needs_grad() ? x : x.gradient_only(), y = x.needs_grad() ? y : y.gradient_only()](const auto& dz) {
-    if (x.needs_grad()) x.add_gradient(fn::Multiply{}, *dz, y.value());
-    if (y.needs_grad()) y.add_gradient(fn::Multiply{}, *dz, x.value());
-  });
+                         [x = y.needs_grad() ? x : x.gradient_only(),
+                          y = x.needs_grad() ? y : y.gradient_only()](const auto& dz) {
+                           if (x.needs_grad()) x.add_gradient(fn::Multiply{}, *dz, y.value());
+                           if (y.needs_grad()) y.add_gradient(fn::Multiply{}, *dz, x.value());
+                         });
 }
 
 namespace fn {
 /// y_e <- x_e / (1 - p) where the stream's bits at e are at least p 2^32, else 0; adds where `add` is set.
-template <class T>
-struct Dropout {
+template <class T> struct Dropout {
   const T* x;
   T* y;
   Stream stream;
@@ -95,10 +97,10 @@ struct Dropout {
 };
 }  // namespace fn
 
-/// Each element is dropped with probability p and the rest scaled by 1 / (1 - p). Which are dropped is a function of the
-/// stream (seed, place, step) and the element's index; the mask is drawn again in the backward pass, not kept.
-template <Backend B, class T>
-Var<B, T> dropout(const Var<B, T>& x, double p, const Stream& stream) {
+/// Each element is dropped with probability p and the rest scaled by 1 / (1 - p). Which are dropped is a
+/// function of the stream (seed, place, step) and the element's index; the mask is drawn again in the
+/// backward pass, not kept.
+template <Backend B, class T> Var<B, T> dropout(const Var<B, T>& x, double p, const Stream& stream) {
   using A = arithmetic_t<T>;
   expects(p >= 0 && p < 1, "dropout: the probability is ", p, ", expected 0 <= p < 1");
   if (p == 0) return x;
@@ -107,10 +109,12 @@ Var<B, T> dropout(const Var<B, T>& x, double p, const Stream& stream) {
   const A scale = static_cast<A>(1.0 / (1.0 - p));
   Tensor<B, T> y(b, x.rows(), x.cols());
   b.for_each_index(y.size(), fn::Dropout<T>{x.value().data(), y.data(), stream, threshold, scale, false});
-  return x.tape().record(std::move(y), x.needs_grad(), [x = x.gradient_only(), stream, threshold, scale](const auto& dy) {
-    const auto dx = x.into();
-    x.backend().for_each_index(dy->size(), fn::Dropout<T>{dy->data(), dx.data(), stream, threshold, scale, !dx.fresh});
-  });
+  return x.tape().record(
+      std::move(y), x.needs_grad(), [x = x.gradient_only(), stream, threshold, scale](const auto& dy) {
+        const auto dx = x.into();
+        x.backend().for_each_index(
+            dy->size(), fn::Dropout<T>{dy->data(), dx.data(), stream, threshold, scale, !dx.fresh});
+      });
 }
 
 }  // namespace lorica

@@ -11,34 +11,32 @@
 namespace lorica {
 
 /// Which row of a table every row of the batch reads, on the host and in the backend's memory.
-template <Backend B>
-struct RowIds {
+template <Backend B> struct RowIds {
   std::vector<std::int32_t> host;
-  Integers<B> device;               // [n]
+  Integers<B> device;  // [n]
   RowIds() = default;
   RowIds(B& b, std::vector<std::int32_t> ids) : host(std::move(ids)), device(b, host) {}
 };
 
 namespace fn {
 /// y_i (+)= table_{id[i]}
-template <class T, class M>
-struct Embed {
+template <class T, class M> struct Embed {
   MatrixRef<const T> table;
   const std::int32_t* id;
   MatrixRef<M> y;
   bool add;
   LORICA_HD void operator()(index_t i) const {
     const T* from = table.row(id[i]);
-    for (index_t j = 0; j < table.cols; ++j) y.row(i)[j] = add ? y.row(i)[j] + convert<M>(from[j]) : convert<M>(from[j]);
+    for (index_t j = 0; j < table.cols; ++j)
+      y.row(i)[j] = add ? y.row(i)[j] + convert<M>(from[j]) : convert<M>(from[j]);
   }
 };
 /// For the u-th id that occurs: table gradient row += sum of dy over its occurrences, in order: no atomics.
-template <class M>
-struct EmbedGradient {
+template <class M> struct EmbedGradient {
   MatrixRef<const M> dy;
-  const std::int32_t* id;           // [unique]
-  const std::int32_t* first;        // [unique + 1]
-  const std::int32_t* occurrence;   // [n]
+  const std::int32_t* id;          // [unique]
+  const std::int32_t* first;       // [unique + 1]
+  const std::int32_t* occurrence;  // [n]
   MatrixRef<M> table;
   LORICA_HD void operator()(index_t u) const {
     M* to = table.row(id[u]);
@@ -49,8 +47,7 @@ struct EmbedGradient {
   }
 };
 /// Mean of the rows of sequence s, or back.
-template <class T, class M>
-struct MeanRows {
+template <class T, class M> struct MeanRows {
   MatrixRef<const T> x;
   const std::int32_t* offset;
   MatrixRef<M> y;
@@ -62,8 +59,7 @@ struct MeanRows {
     }
   }
 };
-template <class T, class M>
-struct MeanRowsGradient {
+template <class T, class M> struct MeanRowsGradient {
   MatrixRef<const M> dy;
   const std::int32_t* begin;
   const std::int32_t* end;
@@ -82,15 +78,15 @@ struct MeanRowsGradient {
 }  // namespace fn
 
 namespace detail {
-template <Backend B>
-void expects_ids(const RowIds<B>& ids, index_t rows) {
+template <Backend B> void expects_ids(const RowIds<B>& ids, index_t rows) {
   for (std::size_t i = 0; i < ids.host.size(); ++i)
-    expects(ids.host[i] >= 0 && ids.host[i] < rows, "embedding: the id of row ", i, " is ", ids.host[i], ", expected 0 <= id < ", rows);
+    expects(ids.host[i] >= 0 && ids.host[i] < rows, "embedding: the id of row ", i, " is ", ids.host[i],
+            ", expected 0 <= id < ", rows);
 }
 }  // namespace detail
 
-/// y_i = table_{id_i}             table [V, d], y [n, d] in the residual stream's type; ids are below V, or an error
-/// A frozen table keeps and records nothing. `ids` must outlive the tape.
+/// y_i = table_{id_i}             table [V, d], y [n, d] in the residual stream's type; ids are below V, or
+/// an error A frozen table keeps and records nothing. `ids` must outlive the tape.
 template <Backend B, class T>
 MasterVar<B> embedding(Tape<B>& tape, const Tensor<B, T>& table, const RowIds<B>& ids) {
   using M = typename B::master;
@@ -100,8 +96,7 @@ MasterVar<B> embedding(Tape<B>& tape, const Tensor<B, T>& table, const RowIds<B>
   b.for_rows(y.rows(), fn::Embed<T, M>{table.ref(), ids.device.data(), y.ref(), false});
   return tape.constant(std::move(y));
 }
-template <Backend B>
-MasterVar<B> embedding(Tape<B>& tape, const Parameter<B>& table, const RowIds<B>& ids) {
+template <Backend B> MasterVar<B> embedding(Tape<B>& tape, const Parameter<B>& table, const RowIds<B>& ids) {
   using M = typename B::master;
   B& b = tape.backend();
   detail::expects_ids(ids, table.rows());
@@ -132,8 +127,7 @@ enum class Pooling : bool { mean, first };
 
 /// y_s = mean or first of the rows of sequence s     x [n, d], y [sequences, d] master
 /// Keeps nothing. `where` must outlive the tape.
-template <Backend B, class T>
-MasterVar<B> pool(const Var<B, T>& x, const Ragged<B>& where, Pooling how) {
+template <Backend B, class T> MasterVar<B> pool(const Var<B, T>& x, const Ragged<B>& where, Pooling how) {
   using M = typename B::master;
   B& b = x.backend();
   expects_shape("pool", "x", x.shape(), {where.rows(), x.cols()});
@@ -148,16 +142,20 @@ MasterVar<B> pool(const Var<B, T>& x, const Ragged<B>& where, Pooling how) {
     const Integers<B> offset(b, bounds);
     b.for_rows(sequences, fn::MeanRows<T, M>{x.value().ref(), offset.data(), y.ref()});
   } else {
-    const Integers<B> firsts(b, std::span<const std::int32_t>(bounds).first(static_cast<std::size_t>(sequences)));
+    const Integers<B> firsts(
+        b, std::span<const std::int32_t>(bounds).first(static_cast<std::size_t>(sequences)));
     b.for_rows(sequences, fn::Embed<T, M>{x.value().ref(), firsts.data(), y.ref(), false});
   }
-  return x.tape().record(std::move(y), x.needs_grad(), [x = x.gradient_only(), &where, how, of_row = std::move(of_row)](const auto& dy) {
-    B& be = x.backend();
-    const Integers<B> sequence(be, of_row);
-    const auto dx = x.into();
-    be.for_rows(sequence.size(), fn::MeanRowsGradient<T, M>{dy->cref(), where.begin.data(), where.end.data(), sequence.data(), dx.ref(),
-                                                            how == Pooling::first, !dx.fresh});
-  });
+  return x.tape().record(
+      std::move(y), x.needs_grad(),
+      [x = x.gradient_only(), &where, how, of_row = std::move(of_row)](const auto& dy) {
+        B& be = x.backend();
+        const Integers<B> sequence(be, of_row);
+        const auto dx = x.into();
+        be.for_rows(sequence.size(),
+                    fn::MeanRowsGradient<T, M>{dy->cref(), where.begin.data(), where.end.data(),
+                                               sequence.data(), dx.ref(), how == Pooling::first, !dx.fresh});
+      });
 }
 
 }  // namespace lorica

@@ -9,9 +9,10 @@
 
 namespace lorica {
 
-/// loss_of(tape) computes a loss [1, 1] from `parameters` (as leaves). Returns the largest, over the parameters, of
-/// |numeric - analytic|_F / (|numeric|_F + |analytic|_F). Meant for double: with step 1e-5 a right gradient gives below
-/// 1e-8, a wrong one about 1. Parameters are restored; their gradients are left as the analytic ones.
+/// loss_of(tape) computes a loss [1, 1] from `parameters` (as leaves). Returns the largest, over the
+/// parameters, of |numeric - analytic|_F / (|numeric|_F + |analytic|_F). Meant for double: with step 1e-5 a
+/// right gradient gives below 1e-8, a wrong one about 1. Parameters are restored; their gradients are left as
+/// the analytic ones.
 template <Backend B, class LossOf>
 double gradient_error(B& b, std::span<Parameter<B>* const> parameters, LossOf loss_of, double step = 1e-5) {
   using M = typename B::master;
@@ -27,7 +28,8 @@ double gradient_error(B& b, std::span<Parameter<B>* const> parameters, LossOf lo
   double worst = 0;
   for (auto* p : parameters) {
     const auto host = p->value.template host<double>(b);
-    const auto analytic = p->grad.empty() ? std::vector<double>(host.size()) : p->grad.template host<double>(b);
+    const auto analytic =
+        p->grad.empty() ? std::vector<double>(host.size()) : p->grad.template host<double>(b);
     double difference = 0, size_n = 0, size_a = 0;
     for (std::size_t i = 0; i < host.size(); ++i) {
       auto moved = host;

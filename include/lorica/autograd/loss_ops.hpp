@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// @file lorica/autograd/loss_ops.hpp
-/// Losses: sums over targets, never means, so that accumulation over batches is exact. A loss is [1, 1], master.
+/// Losses: sums over targets, never means, so that accumulation over batches is exact. A loss is [1, 1],
+/// master.
 #pragma once
 
 #include <lorica/autograd/linear_ops.hpp>
@@ -12,12 +13,11 @@ namespace lorica {
 inline constexpr std::int32_t no_target = -100;
 
 /// Targets by row, on the host and, for the rows that have one, in the backend's memory.
-template <Backend B>
-struct Targets {
-  index_t rows = 0;                 // of the batch
-  index_t count = 0;                // rows with a target
-  Integers<B> row, target;          // [count]
-  std::int32_t largest = -1;        // target
+template <Backend B> struct Targets {
+  index_t rows = 0;           // of the batch
+  index_t count = 0;          // rows with a target
+  Integers<B> row, target;    // [count]
+  std::int32_t largest = -1;  // target
 
   Targets() = default;
   /// target[i] is the class of row i, or negative for none.
@@ -37,8 +37,7 @@ struct Targets {
 
 namespace fn {
 /// y_i <- x_{row[i]}, or back: x_{row[i]} (+)= s y_i.
-template <class T>
-struct GatherRows {
+template <class T> struct GatherRows {
   MatrixRef<const T> x;
   const std::int32_t* row;
   MatrixRef<T> y;
@@ -46,8 +45,7 @@ struct GatherRows {
     for (index_t j = 0; j < x.cols; ++j) y.row(i)[j] = x.row(row[i])[j];
   }
 };
-template <class T, class M>
-struct ScatterRows {
+template <class T, class M> struct ScatterRows {
   MatrixRef<const T> y;
   const std::int32_t* row;
   MatrixRef<T> x;
@@ -72,19 +70,23 @@ template <class M> struct ScaleBy {
 namespace detail {
 /// The two kinds of head: frozen and packed, or a parameter.
 template <Backend B>
-void logits_of(B& b, MatrixRef<const typename B::scalar> h, const Frozen<B>& w, MatrixRef<typename B::master> z) {
+void logits_of(B& b, MatrixRef<const typename B::scalar> h, const Frozen<B>& w,
+               MatrixRef<typename B::master> z) {
   b.multiply(h, w.packed(), Trans::yes, 0, z);
 }
 template <Backend B>
-void logits_of(B& b, MatrixRef<const typename B::scalar> h, const Parameter<B>& w, MatrixRef<typename B::master> z) {
+void logits_of(B& b, MatrixRef<const typename B::scalar> h, const Parameter<B>& w,
+               MatrixRef<typename B::master> z) {
   b.gemm(Trans::no, Trans::yes, 1, h, w.value.cref(), 0, z);
 }
 template <Backend B>
-void gradient_of(B& b, MatrixRef<const typename B::scalar> dz, const Frozen<B>& w, MatrixRef<typename B::scalar> dh) {
+void gradient_of(B& b, MatrixRef<const typename B::scalar> dz, const Frozen<B>& w,
+                 MatrixRef<typename B::scalar> dh) {
   b.multiply(dz, w.packed(), Trans::no, 0, dh);
 }
 template <Backend B>
-void gradient_of(B& b, MatrixRef<const typename B::scalar> dz, const Parameter<B>& w, MatrixRef<typename B::scalar> dh) {
+void gradient_of(B& b, MatrixRef<const typename B::scalar> dz, const Parameter<B>& w,
+                 MatrixRef<typename B::scalar> dh) {
   b.gemm(Trans::no, Trans::no, 1, dz, w.value.cref(), 0, dh);
 }
 /// master logits -> scalar operand of the next product, in place where they are one type
@@ -100,7 +102,8 @@ MatrixRef<const typename B::scalar> as_scalar(B& b, MatrixRef<const typename B::
 }
 /// dh, scaled by dL, into the rows that have a target.
 template <Backend B>
-void give_rows(const Var<B>& h, const Tensor<B>& dh, const Targets<B>& targets, const typename B::master* dl, bool all) {
+void give_rows(const Var<B>& h, const Tensor<B>& dh, const Targets<B>& targets, const typename B::master* dl,
+               bool all) {
   using T = typename B::scalar;
   using M = typename B::master;
   if (!h.needs_grad()) return;
@@ -115,9 +118,9 @@ void give_rows(const Var<B>& h, const Tensor<B>& dh, const Targets<B>& targets, 
 }
 }  // namespace detail
 
-/// L = sum over rows with a target of -log softmax(h W^T)_target      h [n, d], W [classes, d], frozen or a parameter
-/// At most `chunk` rows of logits exist at any time; the gradient is formed beside the loss, so that nothing is computed
-/// twice. Keeps dh of the rows with a target (in place of h), and dW where W trains.
+/// L = sum over rows with a target of -log softmax(h W^T)_target      h [n, d], W [classes, d], frozen or a
+/// parameter At most `chunk` rows of logits exist at any time; the gradient is formed beside the loss, so
+/// that nothing is computed twice. Keeps dh of the rows with a target (in place of h), and dW where W trains.
 template <Backend B, class Head>
 MasterVar<B> cross_entropy(const Var<B>& h, const Head& w, const Targets<B>& targets, index_t chunk = 256) {
   using T = typename B::scalar;
@@ -126,9 +129,10 @@ MasterVar<B> cross_entropy(const Var<B>& h, const Head& w, const Targets<B>& tar
   B& b = h.backend();
   auto& tape = h.tape();
   const index_t n = targets.count, d = h.cols();
-  expects<ShapeError>(h.rows() == targets.rows && d == w.cols(), "cross_entropy: h is ", h.shape(), ", the head ", w.shape(), ", targets ",
-                      targets.rows);
-  expects(targets.largest < w.rows(), "cross_entropy: a target is ", targets.largest, ", the head has ", w.rows(), " classes");
+  expects<ShapeError>(h.rows() == targets.rows && d == w.cols(), "cross_entropy: h is ", h.shape(),
+                      ", the head ", w.shape(), ", targets ", targets.rows);
+  expects(targets.largest < w.rows(), "cross_entropy: a target is ", targets.largest, ", the head has ",
+          w.rows(), " classes");
   expects(chunk > 0, "cross_entropy: the chunk is ", chunk, " rows, expected at least 1");
   const bool all = n == h.rows();
   Tensor<B> picked;
@@ -145,7 +149,8 @@ MasterVar<B> cross_entropy(const Var<B>& h, const Head& w, const Targets<B>& tar
     const index_t rows = std::min(chunk, n - first);
     const MatrixRef<M> z(logits.data(), rows, w.rows());
     detail::logits_of(b, rows_of_h.slice(first, rows), w, z);
-    b.for_rows(rows, row::CrossEntropy<M>{z, targets.target.data() + first, losses.data() + first, for_h || for_w});
+    b.for_rows(rows,
+               row::CrossEntropy<M>{z, targets.target.data() + first, losses.data() + first, for_h || for_w});
     if (!for_h && !for_w) continue;
     const auto dz = detail::as_scalar(b, MatrixRef<const M>(z), room);
     if (for_h) detail::gradient_of(b, dz, w, dh.ref().slice(first, rows));
@@ -157,22 +162,24 @@ MasterVar<B> cross_entropy(const Var<B>& h, const Head& w, const Targets<B>& tar
     auto kept_h = tape.keep(std::move(dh));
     auto kept_w = tape.keep(std::move(dw));
     const auto leaf = tape.leaf(w);
-    return tape.record(std::move(total), for_h || for_w, [h = h.gradient_only(), leaf = leaf.gradient_only(), kept_h, kept_w, &targets, all](const auto& dl) {
-      if (leaf.needs_grad()) leaf.add_gradient(fn::ScaleBy<M>{dl->data()}, kept_w->get());
-      detail::give_rows(h, kept_h->get(), targets, dl->data(), all);
-    });
+    return tape.record(
+        std::move(total), for_h || for_w,
+        [h = h.gradient_only(), leaf = leaf.gradient_only(), kept_h, kept_w, &targets, all](const auto& dl) {
+          if (leaf.needs_grad()) leaf.add_gradient(fn::ScaleBy<M>{dl->data()}, kept_w->get());
+          detail::give_rows(h, kept_h->get(), targets, dl->data(), all);
+        });
   } else {
     auto kept_h = tape.keep(std::move(dh));
-    return tape.record(std::move(total), for_h, [h = h.gradient_only(), kept_h, &targets, all](const auto& dl) {
-      detail::give_rows(h, kept_h->get(), targets, dl->data(), all);
-    });
+    return tape.record(std::move(total), for_h,
+                       [h = h.gradient_only(), kept_h, &targets, all](const auto& dl) {
+                         detail::give_rows(h, kept_h->get(), targets, dl->data(), all);
+                       });
   }
 }
 
 /// L = sum over i, j of (y_ij - t_ij)^2      y, t [n, m]
 /// Keeps y - t.
-template <Backend B, class T>
-MasterVar<B> squared_error(const Var<B, T>& y, const Tensor<B, T>& target) {
+template <Backend B, class T> MasterVar<B> squared_error(const Var<B, T>& y, const Tensor<B, T>& target) {
   using M = typename B::master;
   B& b = y.backend();
   expects_shape("squared_error", "the target", target.shape(), y.shape());

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// @file lorica/autograd/norm_ops.hpp
-/// Normalisation of rows: x [n, d] of the residual stream in, activations out. Each keeps x and one or two numbers a
-/// row; the normalised rows are rebuilt in the backward pass.
+/// Normalisation of rows: x [n, d] of the residual stream in, activations out. Each keeps x and one or two
+/// numbers a row; the normalised rows are rebuilt in the backward pass.
 #pragma once
 
 #include <lorica/autograd/tape.hpp>
@@ -10,7 +10,8 @@
 namespace lorica {
 
 /// y = (x - mean) / sqrt(var + eps) * gain + bias       gain, bias [1, d]      Ba et al. 2016
-/// TY is the type of y: the backend's scalar (default), or master where the residual stream itself is normalised.
+/// TY is the type of y: the backend's scalar (default), or master where the residual stream itself is
+/// normalised.
 template <class TY, Backend B, class TX>
 Var<B, TY> layer_norm(const Var<B, TX>& x, const MasterVar<B>& gain, const MasterVar<B>& bias, double eps) {
   using M = typename B::master;
@@ -22,26 +23,29 @@ Var<B, TY> layer_norm(const Var<B, TX>& x, const MasterVar<B>& gain, const Maste
   Tensor<B, TY> y(b, n, d);
   auto mean = x.tape().keep(grad ? MasterTensor<B>(b, 1, n) : MasterTensor<B>());
   auto inverse = x.tape().keep(grad ? MasterTensor<B>(b, 1, n) : MasterTensor<B>());
-  b.for_rows(n, row::LayerNorm<TX, TY, M>{x.value().ref(), gain.value().data(), bias.value().data(), y.ref(), mean->own.data(),
-                                          inverse->own.data(), M(eps)});
-  return x.tape().record(std::move(y), grad, [x, gain, bias = bias.gradient_only(), mean, inverse](const auto& dy) {
-    B& be = x.backend();
-    const M *mu = mean->get().data(), *inv = inverse->get().data();
-    if (gain.needs_grad()) {
-      MasterTensor<B> hat(be, x.rows(), x.cols());
-      be.for_rows(x.rows(), row::Normalized<TX, M>{x.value().ref(), mu, inv, hat.ref()});
-      const auto dg = gain.into();
-      be.column_dots(dy->cref(), hat.cref(), dg.beta(), dg.data());
-    }
-    if (bias.needs_grad()) {
-      const auto db = bias.into();
-      be.column_sums(dy->cref(), db.beta(), db.data());
-    }
-    if (x.needs_grad()) {
-      const auto dx = x.into();
-      be.for_rows(x.rows(), row::LayerNormGradient<TX, TY, M>{dy->ref(), x.value().ref(), gain.value().data(), mu, inv, dx.ref(), !dx.fresh});
-    }
-  });
+  b.for_rows(n, row::LayerNorm<TX, TY, M>{x.value().ref(), gain.value().data(), bias.value().data(), y.ref(),
+                                          mean->own.data(), inverse->own.data(), M(eps)});
+  return x.tape().record(
+      std::move(y), grad, [x, gain, bias = bias.gradient_only(), mean, inverse](const auto& dy) {
+        B& be = x.backend();
+        const M *mu = mean->get().data(), *inv = inverse->get().data();
+        if (gain.needs_grad()) {
+          MasterTensor<B> hat(be, x.rows(), x.cols());
+          be.for_rows(x.rows(), row::Normalized<TX, M>{x.value().ref(), mu, inv, hat.ref()});
+          const auto dg = gain.into();
+          be.column_dots(dy->cref(), hat.cref(), dg.beta(), dg.data());
+        }
+        if (bias.needs_grad()) {
+          const auto db = bias.into();
+          be.column_sums(dy->cref(), db.beta(), db.data());
+        }
+        if (x.needs_grad()) {
+          const auto dx = x.into();
+          be.for_rows(x.rows(),
+                      row::LayerNormGradient<TX, TY, M>{dy->ref(), x.value().ref(), gain.value().data(), mu,
+                                                        inv, dx.ref(), !dx.fresh});
+        }
+      });
 }
 
 /// y = x / sqrt(mean(x^2) + eps) * gain                 gain [1, d]            Zhang and Sennrich 2019
@@ -54,7 +58,8 @@ Var<B, TY> rms_norm(const Var<B, TX>& x, const MasterVar<B>& gain, double eps) {
   const bool grad = x.needs_grad() || gain.needs_grad();
   Tensor<B, TY> y(b, n, d);
   auto inverse = x.tape().keep(grad ? MasterTensor<B>(b, 1, n) : MasterTensor<B>());
-  b.for_rows(n, row::RmsNorm<TX, TY, M>{x.value().ref(), gain.value().data(), y.ref(), inverse->own.data(), M(eps)});
+  b.for_rows(
+      n, row::RmsNorm<TX, TY, M>{x.value().ref(), gain.value().data(), y.ref(), inverse->own.data(), M(eps)});
   return x.tape().record(std::move(y), grad, [x, gain, inverse](const auto& dy) {
     B& be = x.backend();
     const M* inv = inverse->get().data();
@@ -66,7 +71,8 @@ Var<B, TY> rms_norm(const Var<B, TX>& x, const MasterVar<B>& gain, double eps) {
     }
     if (x.needs_grad()) {
       const auto dx = x.into();
-      be.for_rows(x.rows(), row::RmsNormGradient<TX, TY, M>{dy->ref(), x.value().ref(), gain.value().data(), inv, dx.ref(), !dx.fresh});
+      be.for_rows(x.rows(), row::RmsNormGradient<TX, TY, M>{dy->ref(), x.value().ref(), gain.value().data(),
+                                                            inv, dx.ref(), !dx.fresh});
     }
   });
 }

@@ -9,10 +9,10 @@
 
 namespace lorica {
 
-/// A named trainable matrix and the place its gradient accumulates, both [rows, cols] in the master type. The gradient
-/// is empty until a backward pass reaches it; it is the tape's bookkeeping, so a const model may receive one.
-template <Backend B>
-struct Parameter {
+/// A named trainable matrix and the place its gradient accumulates, both [rows, cols] in the master type. The
+/// gradient is empty until a backward pass reaches it; it is the tape's bookkeeping, so a const model may
+/// receive one.
+template <Backend B> struct Parameter {
   using backend = B;
   std::string name;
   MasterTensor<B> value;

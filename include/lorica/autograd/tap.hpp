@@ -7,9 +7,9 @@
 
 namespace lorica {
 
-/// x itself; see(dy) is called in the backward pass with dL/dx. It asks for a gradient even where nothing below does.
-template <Backend B, class T, class See>
-Var<B, T> tap(Var<B, T> x, See see) {
+/// x itself; see(dy) is called in the backward pass with dL/dx. It asks for a gradient even where nothing
+/// below does.
+template <Backend B, class T, class See> Var<B, T> tap(Var<B, T> x, See see) {
   B& b = x.backend();
   auto& tape = x.tape();
   const auto below = x.gradient_only();

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /// @file lorica/autograd/tape.hpp
 /// A Wengert list of tensor-level operations. Three rules hold for every operation:
-/// a value is kept for the backward pass only where a pullback captured its Var, and freed as soon as that pullback ran;
-/// a value without a gradient slot (frozen, or made of frozen values alone) records nothing;
+/// a value is kept for the backward pass only where a pullback captured its Var, and freed as soon as that
+/// pullback ran; a value without a gradient slot (frozen, or made of frozen values alone) records nothing;
 /// pullbacks add into gradients, and the first to arrive writes instead, so that nothing is cleared first.
 #pragma once
 
@@ -14,9 +14,8 @@
 
 namespace lorica {
 
-template <Backend B> class Tape;
-
-/// Bytes of values alive on a tape: what is counted when the forward pass ends is what was saved for the backward pass.
+/// Bytes of values alive on a tape: what is counted when the forward pass ends is what was saved for the
+/// backward pass.
 struct Account {
   std::size_t live = 0;
   std::size_t peak = 0;
@@ -29,13 +28,14 @@ struct Account {
 namespace detail {
 
 /// A value on a tape: its own, or somebody else's that outlives the tape.
-template <Backend B, class T>
-struct Value {
+template <Backend B, class T> struct Value {
   Tensor<B, T> own;
   const Tensor<B, T>* borrowed = nullptr;
   std::shared_ptr<Account> account = {};
 
-  Value(Tensor<B, T> t, std::shared_ptr<Account> a) : own(std::move(t)), account(std::move(a)) { account->add(own.bytes()); }
+  Value(Tensor<B, T> t, std::shared_ptr<Account> a) : own(std::move(t)), account(std::move(a)) {
+    account->add(own.bytes());
+  }
   explicit Value(const Tensor<B, T>* t) : borrowed(t) {}
   Value(const Value&) = delete;
   Value& operator=(const Value&) = delete;
@@ -46,10 +46,9 @@ struct Value {
 };
 
 /// Where the gradient of a value gathers. Gradients are shared between values as long as nobody adds to them.
-template <Backend B, class T>
-struct Slot {
+template <Backend B, class T> struct Slot {
   Shape shape;
-  Tensor<B, T>* sink = nullptr;                 // a parameter's own gradient
+  Tensor<B, T>* sink = nullptr;  // a parameter's own gradient
   std::shared_ptr<Tensor<B, T>> grad = {};
 
   Slot(Shape s, Tensor<B, T>* p) : shape(s), sink(p) {}
@@ -58,8 +57,7 @@ struct Slot {
 }  // namespace detail
 
 /// The memory a pullback writes a gradient to: add to what is there unless `fresh`. beta() suits gemm.
-template <Backend B, class T>
-struct Into {
+template <Backend B, class T> struct Into {
   Tensor<B, T>* tensor;
   bool fresh;
   [[nodiscard]] MatrixRef<T> ref() const { return tensor->ref(); }
@@ -67,10 +65,9 @@ struct Into {
   [[nodiscard]] typename B::master beta() const { return fresh ? 0 : 1; }
 };
 
-/// A handle to one value on a tape, and to its gradient if it has one. Cheap to copy. T is the backend's scalar
-/// (activations) or its master (parameters, the residual stream, losses).
-template <Backend B, class T = typename B::scalar>
-class Var {
+/// A handle to one value on a tape, and to its gradient if it has one. Cheap to copy. T is the backend's
+/// scalar (activations) or its master (parameters, the residual stream, losses).
+template <Backend B, class T> class Var {
  public:
   using backend_type = B;
   using element = T;
@@ -89,8 +86,8 @@ class Var {
   /// The gradient alone, without the value: what a pullback captures of an input it need not read.
   [[nodiscard]] Var gradient_only() const { return Var(tape_, nullptr, slot_); }
 
-  /// The value's memory, if this handle is the last to see it and may overwrite it; else null. Saves a pass over memory
-  /// where a sum is the only reader of its input.
+  /// The value's memory, if this handle is the last to see it and may overwrite it; else null. Saves a pass
+  /// over memory where a sum is the only reader of its input.
   [[nodiscard]] Tensor<B, T>* reusable() {
     return value_ && value_.use_count() == 1 && value_->borrowed == nullptr ? &value_->own : nullptr;
   }
@@ -128,12 +125,13 @@ class Var {
     add_gradient(fn::Copy{}, *g);
   }
   /// Adds f(x, ...), element by element.
-  template <class F, class... X>
-  void add_gradient(F f, const X&... x) const {
+  template <class F, class... X> void add_gradient(F f, const X&... x) const {
     const auto to = into();
     B& b = tape_->backend();
-    if (to.fresh) b.map(to.tensor->size(), f, to.data(), x.data()...);
-    else b.map(to.tensor->size(), fn::Plus<F>{f}, to.data(), std::as_const(*to.tensor).data(), x.data()...);
+    if (to.fresh)
+      b.map(to.tensor->size(), f, to.data(), x.data()...);
+    else
+      b.map(to.tensor->size(), fn::Plus<F>{f}, to.data(), std::as_const(*to.tensor).data(), x.data()...);
   }
   [[nodiscard]] const std::shared_ptr<detail::Slot<B, T>>& slot() const noexcept { return slot_; }
 
@@ -143,16 +141,13 @@ class Var {
   std::shared_ptr<detail::Slot<B, T>> slot_;
 };
 
-/// A value of the residual stream, a parameter on a tape, a loss.
-template <Backend B> using MasterVar = Var<B, typename B::master>;
-
-template <Backend B>
-class Tape {
+template <Backend B> class Tape {
  public:
   using scalar = typename B::scalar;
   using master = typename B::master;
 
-  /// A tape that does not record (`recording` false) computes values and keeps nothing: evaluation, generation.
+  /// A tape that does not record (`recording` false) computes values and keeps nothing: evaluation,
+  /// generation.
   explicit Tape(B& backend, bool recording = true) : backend_(&backend), recording_(recording) {}
   Tape(const Tape&) = delete;
   Tape& operator=(const Tape&) = delete;
@@ -174,8 +169,8 @@ class Tape {
             recording_ ? std::make_shared<detail::Slot<B, master>>(p.shape(), &p.grad) : nullptr};
   }
 
-  /// Owns `value`. pull(dy) is called once in the backward pass with a shared_ptr to dL/dvalue; it is dropped at once,
-  /// and all it captured with it, unless `needs_grad`.
+  /// Owns `value`. pull(dy) is called once in the backward pass with a shared_ptr to dL/dvalue; it is dropped
+  /// at once, and all it captured with it, unless `needs_grad`.
   template <class T, class Pull>
   [[nodiscard]] Var<B, T> record(Tensor<B, T> value, bool needs_grad, Pull pull) {
     auto v = std::make_shared<detail::Value<B, T>>(std::move(value), account_);
@@ -190,8 +185,7 @@ class Tape {
     return {this, std::move(v), std::move(slot)};
   }
   /// Owns `value`, whose gradient is x's own: for sums with a constant, which have no step of their own.
-  template <class T>
-  [[nodiscard]] Var<B, T> passed_on(Tensor<B, T> value, const Var<B, T>& x) {
+  template <class T> [[nodiscard]] Var<B, T> passed_on(Tensor<B, T> value, const Var<B, T>& x) {
     return {this, std::make_shared<detail::Value<B, T>>(std::move(value), account_), x.slot()};
   }
   /// A statistic a pullback needs, counted with the values.
@@ -213,7 +207,8 @@ class Tape {
     }
   }
 
-  /// Bytes of activations and statistics that were alive when the backward pass began, and the most at any time.
+  /// Bytes of activations and statistics that were alive when the backward pass began, and the most at any
+  /// time.
   [[nodiscard]] std::size_t saved_bytes() const noexcept { return saved_; }
   [[nodiscard]] const Account& account() const noexcept { return *account_; }
   [[nodiscard]] std::size_t size() const noexcept { return pullbacks_.size(); }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// @file lorica/core/attention.hpp
-/// Softmax attention over ragged sequences with grouped key/value heads: what a call is told, and its portable form, one
-/// index for every (row, head), which keeps no scores at all.
+/// Softmax attention over ragged sequences with grouped key/value heads: what a call is told, and its
+/// portable form, one index for every (row, head), which keeps no scores at all.
 #pragma once
 
 #include <lorica/core/row.hpp>
@@ -20,18 +20,16 @@ struct AttentionShape {
 };
 
 /// o = softmax(scale q k^T, within each sequence) v, and the log-sum-exp of each row and head.
-template <class T>
-struct AttentionCall {
+template <class T> struct AttentionCall {
   AttentionShape shape;
-  std::span<const index_t> offsets;   // [sequences + 1], on the host
-  MatrixRef<const T> q;               // [n, heads * head_dim]
-  MatrixRef<const T> k, v;            // [n, kv_heads * head_dim]
-  MatrixRef<T> o;                     // [n, heads * head_dim]
-  T* lse;                             // [heads, n]
+  std::span<const index_t> offsets;  // [sequences + 1], on the host
+  MatrixRef<const T> q;              // [n, heads * head_dim]
+  MatrixRef<const T> k, v;           // [n, kv_heads * head_dim]
+  MatrixRef<T> o;                    // [n, heads * head_dim]
+  T* lse;                            // [heads, n]
 };
 /// dq, dk, dv from dO and what the forward left; they are overwritten.
-template <class T>
-struct AttentionGradientCall {
+template <class T> struct AttentionGradientCall {
   AttentionShape shape;
   std::span<const index_t> offsets;
   MatrixRef<const T> q, k, v, o, d_o;
@@ -45,14 +43,13 @@ namespace row {
 inline constexpr index_t max_head_dim = 256;
 
 /// What every (row, head) functor needs. Sequence of row i: begin[i] .. end[i].
-template <class T, class M>
-struct Heads {
+template <class T, class M> struct Heads {
   AttentionShape shape;
   index_t rows;
-  const std::int32_t* begin;          // [n]
-  const std::int32_t* end;            // [n]
+  const std::int32_t* begin;  // [n]
+  const std::int32_t* end;    // [n]
   MatrixRef<const T> q, k, v;
-  M* lse;                             // [heads, n]
+  M* lse;  // [heads, n]
 
   LORICA_HD const T* query(index_t i, index_t h) const { return q.row(i) + h * shape.head_dim; }
   LORICA_HD index_t group(index_t h) const { return h / (shape.heads / shape.kv_heads); }
@@ -62,20 +59,21 @@ struct Heads {
   LORICA_HD M dot(const T* a, const T* b) const {
     using V = Lanes<M>;
     V s(0);
-    for (index_t d = 0; d < shape.head_dim; d += V::width) s += load<V>(a + d, shape.head_dim - d) * load<V>(b + d, shape.head_dim - d);
+    for (index_t d = 0; d < shape.head_dim; d += V::width)
+      s += load<V>(a + d, shape.head_dim - d) * load<V>(b + d, shape.head_dim - d);
     return sum(s);
   }
-  LORICA_HD M score(index_t i, index_t j, index_t h) const { return dot(query(i, h), key(j, group(h))) * M(shape.scale); }
+  LORICA_HD M score(index_t i, index_t j, index_t h) const {
+    return dot(query(i, h), key(j, group(h))) * M(shape.scale);
+  }
 };
 
-template <class T, class M>
-LORICA_HD void add_scaled(M* sum, M s, const T* x, index_t n) {
+template <class T, class M> LORICA_HD void add_scaled(M* sum, M s, const T* x, index_t n) {
   for (index_t d = 0; d < n; ++d) sum[d] += s * convert<M>(x[d]);
 }
 
 /// Index i * heads + h: one row of one head, by a running maximum and sum.
-template <class T, class M>
-struct Attend {
+template <class T, class M> struct Attend {
   Heads<T, M> at;
   MatrixRef<T> o;
   LORICA_HD void operator()(index_t index) const {
@@ -101,8 +99,7 @@ struct Attend {
   }
 };
 /// Index i * heads + h: dq of one row of one head.
-template <class T, class M>
-struct AttendByQuery {
+template <class T, class M> struct AttendByQuery {
   Heads<T, M> at;
   MatrixRef<const T> o, d_o;
   MatrixRef<T> dq;
@@ -114,14 +111,14 @@ struct AttendByQuery {
     for (index_t d = 0; d < dim; ++d) out[d] = M(0);
     for (index_t j = at.begin[i]; j < at.last(i); ++j) {
       const M p = math::exp(at.score(i, j, h) - lse);
-      add_scaled(out, p * (at.dot(g, at.value(j, at.group(h))) - mean) * M(at.shape.scale), at.key(j, at.group(h)), dim);
+      add_scaled(out, p * (at.dot(g, at.value(j, at.group(h))) - mean) * M(at.shape.scale),
+                 at.key(j, at.group(h)), dim);
     }
     for (index_t d = 0; d < dim; ++d) dq.row(i)[h * dim + d] = convert<T>(out[d]);
   }
 };
 /// Index j * kv_heads + g: dk and dv of one row of one key/value head.
-template <class T, class M>
-struct AttendByKey {
+template <class T, class M> struct AttendByKey {
   Heads<T, M> at;
   MatrixRef<const T> o, d_o;
   MatrixRef<T> dk, dv;

@@ -10,7 +10,8 @@
 
 namespace lorica {
 
-/// The upper half of a float: 8 exponent bits, 8 significant bits. Rounding is to nearest, ties to even; NaN stays NaN.
+/// The upper half of a float: 8 exponent bits, 8 significant bits. Rounding is to nearest, ties to even; NaN
+/// stays NaN.
 struct bf16 {
   std::uint16_t bits = 0;
 
@@ -44,7 +45,8 @@ template <> struct Arithmetic<bf16> { using type = float; };
 template <class T> using arithmetic_t = typename detail::Arithmetic<T>::type;
 
 namespace detail {
-/// The float next to x with an odd last bit, or x itself where a float holds it: rounding it further rounds x once.
+/// The float next to x with an odd last bit, or x itself where a float holds it: rounding it further rounds x
+/// once.
 LORICA_HD inline float round_to_odd(double x) {
   const auto nearest = static_cast<float>(x);
   const auto back = static_cast<double>(nearest);
@@ -61,10 +63,11 @@ LORICA_HD inline float round_to_odd(double x) {
 }  // namespace detail
 
 /// Value conversion between any two scalars, rounding once.
-template <class To, class From>
-LORICA_HD To convert(From x) {
-  if constexpr (std::same_as<To, bf16> && std::same_as<From, double>) return bf16(detail::round_to_odd(x));
-  else return static_cast<To>(static_cast<arithmetic_t<To>>(static_cast<arithmetic_t<From>>(x)));
+template <class To, class From> LORICA_HD To convert(From x) {
+  if constexpr (std::same_as<To, bf16> && std::same_as<From, double>)
+    return bf16(detail::round_to_odd(x));
+  else
+    return static_cast<To>(static_cast<arithmetic_t<To>>(static_cast<arithmetic_t<From>>(x)));
 }
 
 }  // namespace lorica

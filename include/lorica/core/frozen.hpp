@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// @file lorica/core/frozen.hpp
-/// A weight that will never have a gradient. It is packed once, for both directions it is multiplied in, and from then
-/// on only its products exist: no operation can ask for dW, because there is nothing to ask.
+/// A weight that will never have a gradient. It is packed once, for both directions it is multiplied in, and
+/// from then on only its products exist: no operation can ask for dW, because there is nothing to ask.
 #pragma once
 
 #include <lorica/core/tensor.hpp>
@@ -9,8 +9,7 @@
 namespace lorica {
 
 /// A frozen W [m, k]. Copies share the packed weight.
-template <Backend B>
-class Frozen {
+template <Backend B> class Frozen {
  public:
   using backend = B;
   using scalar = typename B::scalar;

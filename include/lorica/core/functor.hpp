@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// @file lorica/core/functor.hpp
-/// Elementwise functions, host and device. One that says `in_lanes` is also called with Lanes: it may use only +, -, *, /,
-/// comparison with select(), and lorica::math. Gradients take dy first.
+/// Elementwise functions, host and device. One that says `in_lanes` is also called with Lanes: it may use
+/// only +, -, *, /, comparison with select(), and lorica::math. Gradients take dy first.
 #pragma once
 
 #include <lorica/core/math.hpp>
@@ -9,38 +9,68 @@
 namespace lorica::fn {
 
 /// The functor promises that it works over Lanes as over numbers.
-template <class F> concept InLanes = requires { typename F::in_lanes; };
+template <class F>
+concept InLanes = requires {
+  typename F::in_lanes;
+};
 
-struct Copy { using in_lanes = void; template <class V> LORICA_HD V operator()(V x) const { return x; } };
+struct Copy {
+  using in_lanes = void;
+  template <class V> LORICA_HD V operator()(V x) const { return x; }
+};
 /// x + y, in the type of x.
-struct Add { using in_lanes = void; template <class V, class U> LORICA_HD V operator()(V x, U y) const { return x + V(y); } };
-struct Subtract { using in_lanes = void; template <class V> LORICA_HD V operator()(V x, V y) const { return x - y; } };
-struct Multiply { using in_lanes = void; template <class V> LORICA_HD V operator()(V x, V y) const { return x * y; } };
+struct Add {
+  using in_lanes = void;
+  template <class V, class U> LORICA_HD V operator()(V x, U y) const { return x + V(y); }
+};
+struct Subtract {
+  using in_lanes = void;
+  template <class V> LORICA_HD V operator()(V x, V y) const { return x - y; }
+};
+struct Multiply {
+  using in_lanes = void;
+  template <class V> LORICA_HD V operator()(V x, V y) const { return x * y; }
+};
 
 /// s x
-template <class T> struct Scale { using in_lanes = void; T s; template <class V> LORICA_HD V operator()(V x) const { return V(s) * x; } };
+template <class T> struct Scale {
+  using in_lanes = void;
+  T s;
+  template <class V> LORICA_HD V operator()(V x) const { return V(s) * x; }
+};
 /// s x + y
-template <class T> struct Axpy { using in_lanes = void; T s; template <class V> LORICA_HD V operator()(V x, V y) const { return V(s) * x + y; } };
+template <class T> struct Axpy {
+  using in_lanes = void;
+  T s;
+  template <class V> LORICA_HD V operator()(V x, V y) const { return V(s) * x + y; }
+};
 
 /// old + f(x, ...): how a gradient is added to one that is there. Mixed types are added in the type of `old`.
-template <class F>
-struct Plus {
+template <class F> struct Plus {
   F f;
   template <class V, class... X> LORICA_HD V operator()(V old, X... x) const { return old + V(f(x...)); }
 };
-template <InLanes F>
-struct Plus<F> {
+template <InLanes F> struct Plus<F> {
   using in_lanes = void;
   F f;
   template <class V, class... X> LORICA_HD V operator()(V old, X... x) const { return old + V(f(x...)); }
 };
 
-struct Tanh { using in_lanes = void; template <class V> LORICA_HD V operator()(V x) const { return math::tanh(x); } };
+struct Tanh {
+  using in_lanes = void;
+  template <class V> LORICA_HD V operator()(V x) const { return math::tanh(x); }
+};
 /// From y = tanh(x).
-struct TanhGradient { using in_lanes = void; template <class V> LORICA_HD V operator()(V dy, V y) const { return dy * (V(1) - y * y); } };
+struct TanhGradient {
+  using in_lanes = void;
+  template <class V> LORICA_HD V operator()(V dy, V y) const { return dy * (V(1) - y * y); }
+};
 
 /// x Phi(x)
-struct Gelu { using in_lanes = void; template <class V> LORICA_HD V operator()(V x) const { return x * math::normal(x).Phi; } };
+struct Gelu {
+  using in_lanes = void;
+  template <class V> LORICA_HD V operator()(V x) const { return x * math::normal(x).Phi; }
+};
 struct GeluGradient {
   using in_lanes = void;
   template <class V> LORICA_HD V operator()(V dy, V x) const {
@@ -64,7 +94,9 @@ struct GeluTanh {
 };
 struct GeluTanhGradient {
   using in_lanes = void;
-  template <class V> LORICA_HD static V slope(V x) { return V(0.79788456080286535588f) * (V(1) + V(0.134145f) * x * x); }
+  template <class V> LORICA_HD static V slope(V x) {
+    return V(0.79788456080286535588f) * (V(1) + V(0.134145f) * x * x);
+  }
   LORICA_HD static double slope(double x) { return 0.79788456080286535588 * (1 + 0.134145 * x * x); }
   template <int W> LORICA_HD static Lanes<double, W> slope(Lanes<double, W> x) {
     using V = Lanes<double, W>;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /// @file lorica/core/lanes.hpp
-/// A few numbers side by side, as many as a register of the target holds; one on a device, where every thread is a lane.
-/// Row functors and elementwise functors are written once over V and read like scalar code: g++ does not vectorise
-/// their selects and conversions by itself (exp over a row: 6 times slower), hence the vector types.
+/// A few numbers side by side, as many as a register of the target holds; one on a device, where every thread
+/// is a lane. Row functors and elementwise functors are written once over V and read like scalar code: g++
+/// does not vectorise their selects and conversions by itself (exp over a row: 6 times slower), hence the
+/// vector types.
 #pragma once
 
 #include <lorica/core/bf16.hpp>
@@ -26,28 +27,29 @@ inline constexpr int register_bytes = 16;
 #endif
 
 /// How many T the target works on at once.
-template <class T> inline constexpr int native_lanes = register_bytes == 0 ? 1 : register_bytes / static_cast<int>(sizeof(T));
+template <class T>
+inline constexpr int native_lanes = register_bytes == 0 ? 1 : register_bytes / static_cast<int>(sizeof(T));
 
 namespace detail {
 /// The compiler's vector types by lane count, spelt out: g++ 12 loses the attribute on a dependent type.
 template <class T, int W> struct Vector;
 #if defined(__GNUC__) && !defined(__CUDACC__)
-#  define LORICA_VECTOR(T, INT, W)                                                          \
-    template <> struct Vector<T, W> {                                                       \
-      typedef T type __attribute__((vector_size(sizeof(T) * W)));                           \
+#  define LORICA_VECTOR(T, INT, W)                                                                 \
+    template <> struct Vector<T, W> {                                                              \
+      typedef T type __attribute__((vector_size(sizeof(T) * W)));                                  \
       typedef T loose __attribute__((vector_size(sizeof(T) * W), aligned(alignof(T)), may_alias)); \
-      typedef INT ints __attribute__((vector_size(sizeof(T) * W)));                         \
-      typedef unsigned INT bits __attribute__((vector_size(sizeof(T) * W)));                \
+      typedef INT ints __attribute__((vector_size(sizeof(T) * W)));                                \
+      typedef unsigned INT bits __attribute__((vector_size(sizeof(T) * W)));                       \
     };
-LORICA_VECTOR(float, int, 4) LORICA_VECTOR(float, int, 8) LORICA_VECTOR(float, int, 16)
-LORICA_VECTOR(double, long, 2) LORICA_VECTOR(double, long, 4) LORICA_VECTOR(double, long, 8)
+LORICA_VECTOR(float, int, 4)
+LORICA_VECTOR(float, int, 8) LORICA_VECTOR(float, int, 16) LORICA_VECTOR(double, long, 2)
+    LORICA_VECTOR(double, long, 4) LORICA_VECTOR(double, long, 8)
 #  undef LORICA_VECTOR
 #endif
 }  // namespace detail
 
 /// W numbers of type T (float or double).
-template <class T, int W = native_lanes<T>>
-struct Lanes {
+template <class T, int W = native_lanes<T>> struct Lanes {
   using Vec = typename detail::Vector<T, W>::type;
   using Loose = typename detail::Vector<T, W>::loose;
   using Mask = decltype(Vec{} < Vec{});
@@ -64,9 +66,18 @@ struct Lanes {
   LORICA_INLINE T operator[](int i) const { return v[i]; }
   LORICA_INLINE void set(int i, T x) { v[i] = x; }
 
-  LORICA_INLINE Lanes& operator+=(Lanes b) { v += b.v; return *this; }
-  LORICA_INLINE Lanes& operator-=(Lanes b) { v -= b.v; return *this; }
-  LORICA_INLINE Lanes& operator*=(Lanes b) { v *= b.v; return *this; }
+  LORICA_INLINE Lanes& operator+=(Lanes b) {
+    v += b.v;
+    return *this;
+  }
+  LORICA_INLINE Lanes& operator-=(Lanes b) {
+    v -= b.v;
+    return *this;
+  }
+  LORICA_INLINE Lanes& operator*=(Lanes b) {
+    v *= b.v;
+    return *this;
+  }
   LORICA_INLINE friend Lanes operator+(Lanes a, Lanes b) { return a.v + b.v; }
   LORICA_INLINE friend Lanes operator-(Lanes a, Lanes b) { return a.v - b.v; }
   LORICA_INLINE friend Lanes operator*(Lanes a, Lanes b) { return a.v * b.v; }
@@ -79,8 +90,7 @@ struct Lanes {
 };
 
 /// One number: what a device thread, or a compiler without vector types, works on.
-template <class T>
-struct Lanes<T, 1> {
+template <class T> struct Lanes<T, 1> {
   using Mask = bool;
   using value_type = T;
   static constexpr int width = 1;
@@ -92,9 +102,18 @@ struct Lanes<T, 1> {
   LORICA_HD void store(T* p) const { *p = v; }
   LORICA_HD T operator[](int) const { return v; }
   LORICA_HD void set(int, T x) { v = x; }
-  LORICA_HD Lanes& operator+=(Lanes b) { v += b.v; return *this; }
-  LORICA_HD Lanes& operator-=(Lanes b) { v -= b.v; return *this; }
-  LORICA_HD Lanes& operator*=(Lanes b) { v *= b.v; return *this; }
+  LORICA_HD Lanes& operator+=(Lanes b) {
+    v += b.v;
+    return *this;
+  }
+  LORICA_HD Lanes& operator-=(Lanes b) {
+    v -= b.v;
+    return *this;
+  }
+  LORICA_HD Lanes& operator*=(Lanes b) {
+    v *= b.v;
+    return *this;
+  }
   LORICA_HD friend Lanes operator+(Lanes a, Lanes b) { return a.v + b.v; }
   LORICA_HD friend Lanes operator-(Lanes a, Lanes b) { return a.v - b.v; }
   LORICA_HD friend Lanes operator*(Lanes a, Lanes b) { return a.v * b.v; }
@@ -124,8 +143,7 @@ LORICA_HD LORICA_INLINE V load(const T* p, index_t left, typename V::value_type 
   return x;
 }
 /// Lanes into p[0 .. left); rounds to T.
-template <class V, class T>
-LORICA_HD LORICA_INLINE void store(T* p, index_t left, V x) {
+template <class V, class T> LORICA_HD LORICA_INLINE void store(T* p, index_t left, V x) {
   if constexpr (std::is_same_v<T, typename V::value_type>) {
     if (left >= V::width) return x.store(p);
   }
@@ -135,21 +153,17 @@ LORICA_HD LORICA_INLINE void store(T* p, index_t left, V x) {
 }
 
 /// Sum over the lanes, as a fixed tree: the same whatever the optimiser does.
-template <class V>
-LORICA_HD LORICA_INLINE typename V::value_type sum(V x) {
+template <class V> LORICA_HD LORICA_INLINE typename V::value_type sum(V x) {
   typename V::value_type t[V::width];
   for (int i = 0; i < V::width; ++i) t[i] = x[i];
   for (int half = V::width / 2; half > 0; half /= 2)
     for (int i = 0; i < half; ++i) t[i] += t[i + half];
   return t[0];
 }
-template <class V>
-LORICA_HD LORICA_INLINE V larger(V a, V b) { return select(a > b, a, b); }
-template <class V>
-LORICA_HD LORICA_INLINE V smaller(V a, V b) { return select(a < b, a, b); }
+template <class V> LORICA_HD LORICA_INLINE V larger(V a, V b) { return select(a > b, a, b); }
+template <class V> LORICA_HD LORICA_INLINE V smaller(V a, V b) { return select(a < b, a, b); }
 /// Largest over the lanes.
-template <class V>
-LORICA_HD LORICA_INLINE typename V::value_type largest(V x) {
+template <class V> LORICA_HD LORICA_INLINE typename V::value_type largest(V x) {
   typename V::value_type m = x[0];
   for (int i = 1; i < V::width; ++i) m = x[i] > m ? x[i] : m;
   return m;

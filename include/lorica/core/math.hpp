@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /// @file lorica/core/math.hpp
-/// exp, tanh and the normal distribution, over numbers and over lanes. In float they are branch-free polynomials (the
-/// library's own, so that a host and a device agree); in double they are the standard library's, lane by lane.
-/// Largest errors the tests allow, and found within a fifth of, in float over [-87, 87]: exp 3e-7 and sigmoid 3e-7
-/// relative; tanh 2e-7, Phi 3.5e-7 and phi 1e-7 absolute.
+/// exp, tanh and the normal distribution, over numbers and over lanes. In float they are branch-free
+/// polynomials (the library's own, so that a host and a device agree); in double they are the standard
+/// library's, lane by lane. Largest errors the tests allow, and found within a fifth of, in float over [-87,
+/// 87]: exp 3e-7 and sigmoid 3e-7 relative; tanh 2e-7, Phi 3.5e-7 and phi 1e-7 absolute.
 #pragma once
 
 #include <lorica/core/lanes.hpp>
@@ -37,8 +37,7 @@ LORICA_HD LORICA_INLINE float exp(float x) {
   std::memcpy(&p, &u, sizeof p);
   return p;
 }
-template <class T, int W>
-LORICA_HD LORICA_INLINE Lanes<T, W> exp(Lanes<T, W> x) {
+template <class T, int W> LORICA_HD LORICA_INLINE Lanes<T, W> exp(Lanes<T, W> x) {
   if constexpr (W == 1) {
     return Lanes<T, 1>(exp(x.v));
   } else if constexpr (std::is_same_v<T, double>) {
@@ -66,13 +65,11 @@ LORICA_HD LORICA_INLINE Lanes<T, W> exp(Lanes<T, W> x) {
 }
 
 /// x / (1 + exp(-x)) is x * sigmoid(x).
-template <class V>
-LORICA_HD LORICA_INLINE V sigmoid(V x) { return V(1) / (V(1) + exp(-x)); }
+template <class V> LORICA_HD LORICA_INLINE V sigmoid(V x) { return V(1) / (V(1) + exp(-x)); }
 
 LORICA_HD inline double tanh(double x) { return std::tanh(x); }
 LORICA_HD LORICA_INLINE float tanh(float x) { return 1.f - 2.f / (exp(2.f * x) + 1.f); }
-template <class T, int W>
-LORICA_HD LORICA_INLINE Lanes<T, W> tanh(Lanes<T, W> x) {
+template <class T, int W> LORICA_HD LORICA_INLINE Lanes<T, W> tanh(Lanes<T, W> x) {
   if constexpr (std::is_same_v<T, double>) {
     for (int i = 0; i < W; ++i) x.set(i, std::tanh(x[i]));
     return x;
@@ -88,8 +85,7 @@ template <class V> struct Normal { V Phi, phi; };
 LORICA_HD inline Normal<double> normal(double x) {
   return {0.5 * std::erfc(-x * 0.70710678118654752440), 0.39894228040143267794 * std::exp(-0.5 * x * x)};
 }
-template <class V>
-LORICA_HD LORICA_INLINE Normal<V> normal_in_float(V x) {
+template <class V> LORICA_HD LORICA_INLINE Normal<V> normal_in_float(V x) {
   const V e = exp(x * x * V(-.5f));
   const V a = select(x < V(0.f), -x, x);
   const V t = V(1.f) / (a * V(0.3275911f * 0.70710678f) + V(1.f));
@@ -102,8 +98,7 @@ LORICA_HD LORICA_INLINE Normal<V> normal_in_float(V x) {
   return {select(x > V(0.f), V(1.f) - tail, tail), e * V(0.3989422804f)};
 }
 LORICA_HD LORICA_INLINE Normal<float> normal(float x) { return normal_in_float(x); }
-template <class T, int W>
-LORICA_HD LORICA_INLINE Normal<Lanes<T, W>> normal(Lanes<T, W> x) {
+template <class T, int W> LORICA_HD LORICA_INLINE Normal<Lanes<T, W>> normal(Lanes<T, W> x) {
   if constexpr (std::is_same_v<T, double>) {
     Normal<Lanes<T, W>> out{};
     for (int i = 0; i < W; ++i) {

@@ -12,10 +12,9 @@ namespace lorica {
 /// Whether an operand of a product is taken transposed.
 enum class Trans : bool { no, yes };
 
-/// A non-owning row-major matrix [rows, cols]; row i starts at data + i * stride. Trivially copyable, so that it may
-/// enter a device functor. The pointer lives where the backend's memory lives.
-template <class T>
-struct MatrixRef {
+/// A non-owning row-major matrix [rows, cols]; row i starts at data + i * stride. Trivially copyable, so that
+/// it may enter a device functor. The pointer lives where the backend's memory lives.
+template <class T> struct MatrixRef {
   T* data = nullptr;
   index_t rows = 0;
   index_t cols = 0;
@@ -38,7 +37,9 @@ struct MatrixRef {
   /// Rows first .. first + count.
   LORICA_HD MatrixRef slice(index_t first, index_t count) const { return {row(first), count, cols, stride}; }
   /// Columns first .. first + count; not contiguous in general.
-  LORICA_HD MatrixRef columns(index_t first, index_t count) const { return {data + first, rows, count, stride}; }
+  LORICA_HD MatrixRef columns(index_t first, index_t count) const {
+    return {data + first, rows, count, stride};
+  }
 };
 
 }  // namespace lorica

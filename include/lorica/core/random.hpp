@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /// @file lorica/core/random.hpp
-/// Random numbers without order. A counter-based generator (Philox 4x32-10, Salmon et al. 2011, "Parallel random
-/// numbers: as easy as 1, 2, 3") keyed by seed, purpose and site path: number i of step t is a function of those alone,
-/// whatever else is drawn, by however many threads, on whichever backend.
+/// Random numbers without order. A counter-based generator (Philox 4x32-10, Salmon et al. 2011, "Parallel
+/// random numbers: as easy as 1, 2, 3") keyed by seed, purpose and site path: number i of step t is a
+/// function of those alone, whatever else is drawn, by however many threads, on whichever backend.
 #pragma once
 
 #include <lorica/core/config.hpp>
@@ -26,7 +26,8 @@ struct Philox {
 
   LORICA_HD static Block block(Block c, std::uint32_t k0, std::uint32_t k1) {
     for (int round = 0; round < 10; ++round) {
-      const std::uint64_t p = std::uint64_t{0xD2511F53u} * c.word[0], q = std::uint64_t{0xCD9E8D57u} * c.word[2];
+      const std::uint64_t p = std::uint64_t{0xD2511F53u} * c.word[0],
+                          q = std::uint64_t{0xCD9E8D57u} * c.word[2];
       c = Block{{static_cast<std::uint32_t>(q >> 32) ^ c.word[1] ^ k0, static_cast<std::uint32_t>(q),
                  static_cast<std::uint32_t>(p >> 32) ^ c.word[3] ^ k1, static_cast<std::uint32_t>(p)}};
       k0 += 0x9E3779B9u;
@@ -57,7 +58,9 @@ struct Stream {
     return (std::uint64_t{bits(2 * index)} << 32) | bits(2 * index + 1);
   }
   /// In (0, 1), 53 bits, never an end point.
-  double uniform(std::uint64_t index) const { return (static_cast<double>(bits64(index) >> 11) + 0.5) * 0x1p-53; }
+  double uniform(std::uint64_t index) const {
+    return (static_cast<double>(bits64(index) >> 11) + 0.5) * 0x1p-53;
+  }
   /// Standard normal, by Box and Muller.
   double normal(std::uint64_t index) const {
     const double r = std::sqrt(-2.0 * std::log(uniform(2 * (index / 2))));

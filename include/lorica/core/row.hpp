@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /// @file lorica/core/row.hpp
-/// What is done to whole rows: softmax, normalisation, the loss of a row of logits, rotation. Written once, host and
-/// device; a backend calls them for every row at once. Statistics are computed in the wider type of the row.
+/// What is done to whole rows: softmax, normalisation, the loss of a row of logits, rotation. Written once,
+/// host and device; a backend calls them for every row at once. Statistics are computed in the wider type of
+/// the row.
 #pragma once
 
 #include <lorica/core/math.hpp>
@@ -9,9 +10,9 @@
 
 namespace lorica::row {
 
-/// x_j <- exp(scale x_j - lse), lse = log sum_j exp(scale x_j), over the first `valid`; zero up to n. Returns lse.
-template <class T>
-LORICA_HD inline T softmax(T* x, index_t valid, index_t n, T scale) {
+/// x_j <- exp(scale x_j - lse), lse = log sum_j exp(scale x_j), over the first `valid`; zero up to n. Returns
+/// lse.
+template <class T> LORICA_HD inline T softmax(T* x, index_t valid, index_t n, T scale) {
   using V = Lanes<T>;
   constexpr T low = T(-3e38f);
   V most(low);
@@ -26,21 +27,22 @@ LORICA_HD inline T softmax(T* x, index_t valid, index_t n, T scale) {
     store(x + j, valid - j, e);
   }
   const T s = sum(total), inverse = T(1) / s;
-  for (index_t j = 0; j < valid; j += V::width) store(x + j, valid - j, load<V>(x + j, valid - j) * V(inverse));
+  for (index_t j = 0; j < valid; j += V::width)
+    store(x + j, valid - j, load<V>(x + j, valid - j) * V(inverse));
   for (index_t j = valid; j < n; ++j) x[j] = T(0);
   using std::log;
   return top + log(s);
 }
 
-/// y = (x - mean) / sqrt(var + eps) * gain + bias over each row; keeps mean and 1/sqrt(var + eps).   x, y [n, d]
-template <class X, class Y, class M>
-struct LayerNorm {
+/// y = (x - mean) / sqrt(var + eps) * gain + bias over each row; keeps mean and 1/sqrt(var + eps).   x, y [n,
+/// d]
+template <class X, class Y, class M> struct LayerNorm {
   MatrixRef<const X> x;
   const M* gain;
   const M* bias;
   MatrixRef<Y> y;
-  M* mean;      // [n], may be null
-  M* inverse;   // [n], may be null
+  M* mean;     // [n], may be null
+  M* inverse;  // [n], may be null
   M eps;
   LORICA_HD void operator()(index_t i) const {
     using V = Lanes<M>;
@@ -58,14 +60,14 @@ struct LayerNorm {
     using std::sqrt;
     const M inv = M(1) / sqrt(sum(squares) / M(d) + eps);
     for (index_t j = 0; j < d; j += V::width)
-      store(q + j, d - j, (load<V>(p + j, d - j) - V(mu)) * V(inv) * load<V>(gain + j, d - j) + load<V>(bias + j, d - j));
+      store(q + j, d - j,
+            (load<V>(p + j, d - j) - V(mu)) * V(inv) * load<V>(gain + j, d - j) + load<V>(bias + j, d - j));
     if (mean != nullptr) mean[i] = mu;
     if (inverse != nullptr) inverse[i] = inv;
   }
 };
 /// dx (+)= inv (g - mean(g) - xhat mean(g xhat)), g = dy gain; adds where `add` is set.
-template <class X, class Y, class M>
-struct LayerNormGradient {
+template <class X, class Y, class M> struct LayerNormGradient {
   MatrixRef<const Y> dy;
   MatrixRef<const X> x;
   const M* gain;
@@ -96,8 +98,7 @@ struct LayerNormGradient {
   }
 };
 /// xhat = (x - mean) inv, for the gradient of the gain; with mean null, x inv.
-template <class X, class M>
-struct Normalized {
+template <class X, class M> struct Normalized {
   MatrixRef<const X> x;
   const M* mean;
   const M* inverse;
@@ -111,12 +112,11 @@ struct Normalized {
 };
 
 /// y = x / sqrt(mean(x^2) + eps) * gain; keeps 1/sqrt(.).   x, y [n, d]
-template <class X, class Y, class M>
-struct RmsNorm {
+template <class X, class Y, class M> struct RmsNorm {
   MatrixRef<const X> x;
   const M* gain;
   MatrixRef<Y> y;
-  M* inverse;   // [n], may be null
+  M* inverse;  // [n], may be null
   M eps;
   LORICA_HD void operator()(index_t i) const {
     using V = Lanes<M>;
@@ -135,8 +135,7 @@ struct RmsNorm {
   }
 };
 /// dx (+)= inv (g - xhat mean(g xhat)), g = dy gain, xhat = x inv.
-template <class X, class Y, class M>
-struct RmsNormGradient {
+template <class X, class Y, class M> struct RmsNormGradient {
   MatrixRef<const Y> dy;
   MatrixRef<const X> x;
   const M* gain;
@@ -162,13 +161,12 @@ struct RmsNormGradient {
   }
 };
 
-/// Row i of logits z [n, V] with target t: loss_i = log sum exp(z) - z_t; z is overwritten by softmax(z) - onehot(t)
-/// where `gradient` is set.
-template <class M>
-struct CrossEntropy {
+/// Row i of logits z [n, V] with target t: loss_i = log sum exp(z) - z_t; z is overwritten by softmax(z) -
+/// onehot(t) where `gradient` is set.
+template <class M> struct CrossEntropy {
   MatrixRef<M> logits;
-  const std::int32_t* target;   // [n]
-  M* loss;                      // [n]
+  const std::int32_t* target;  // [n]
+  M* loss;                     // [n]
   bool gradient;
   LORICA_HD void operator()(index_t i) const {
     M* z = logits.row(i);

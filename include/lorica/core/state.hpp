@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// @file lorica/core/state.hpp
-/// All that evolves is one tree: whoever holds a part of it shows that part to a visitor, who saves or restores it.
+/// All that evolves is one tree: whoever holds a part of it shows that part to a visitor, who saves or
+/// restores it.
 #pragma once
 
 #include <lorica/core/tensor.hpp>
@@ -10,8 +11,7 @@
 namespace lorica {
 
 /// Names are unique within a tree. Values may be read or replaced in place; a tensor keeps its shape.
-template <Backend B>
-struct StateVisitor {
+template <Backend B> struct StateVisitor {
   StateVisitor() = default;
   StateVisitor(const StateVisitor&) = delete;
   StateVisitor& operator=(const StateVisitor&) = delete;

@@ -3,7 +3,7 @@
 /// A matrix that owns its memory and knows its shape, and nothing else.
 #pragma once
 
-#include <lorica/core/backend.hpp>
+#include <lorica/fwd.hpp>
 
 #include <algorithm>
 #include <utility>
@@ -11,19 +11,19 @@
 
 namespace lorica {
 
-/// A row-major matrix [rows, cols] in the backend's memory; T is the backend's scalar or its master. Moves, never copies
-/// by accident: clone() says so.
-template <Backend B, class T = typename B::scalar>
-class Tensor {
+/// A row-major matrix [rows, cols] in the backend's memory; T is the backend's scalar or its master. Moves,
+/// never copies by accident: clone() says so.
+template <Backend B, class T> class Tensor {
  public:
   Tensor() = default;
   /// Contents unspecified.
-  Tensor(B& b, index_t rows, index_t cols) : rows_(rows), cols_(cols), data_(b.template allocate<T>(rows * cols)) {}
+  Tensor(B& b, index_t rows, index_t cols)
+      : rows_(rows), cols_(cols), data_(b.template allocate<T>(rows * cols)) {}
   /// From host numbers of any floating type, row by row.
   template <class U>
   Tensor(B& b, index_t rows, index_t cols, std::span<const U> host) : Tensor(b, rows, cols) {
-    expects<ShapeError>(static_cast<index_t>(host.size()) == rows * cols, "Tensor: ", host.size(), " numbers for the shape ",
-                        shape());
+    expects<ShapeError>(static_cast<index_t>(host.size()) == rows * cols, "Tensor: ", host.size(),
+                        " numbers for the shape ", shape());
     if constexpr (std::is_same_v<T, U>) {
       b.upload(host, data());
     } else {
@@ -33,7 +33,8 @@ class Tensor {
     }
   }
   template <class U>
-  Tensor(B& b, index_t rows, index_t cols, const std::vector<U>& host) : Tensor(b, rows, cols, std::span<const U>(host)) {}
+  Tensor(B& b, index_t rows, index_t cols, const std::vector<U>& host)
+      : Tensor(b, rows, cols, std::span<const U>(host)) {}
 
   [[nodiscard]] index_t rows() const noexcept { return rows_; }
   [[nodiscard]] index_t cols() const noexcept { return cols_; }
@@ -54,8 +55,7 @@ class Tensor {
     return out;
   }
   /// The numbers, on the host, as U.
-  template <class U = T>
-  [[nodiscard]] std::vector<U> host(B& b) const {
+  template <class U = T> [[nodiscard]] std::vector<U> host(B& b) const {
     std::vector<T> raw(static_cast<std::size_t>(size()));
     b.download(data(), std::span<T>(raw));
     if constexpr (std::is_same_v<T, U>) return raw;
@@ -70,30 +70,27 @@ class Tensor {
   typename B::template buffer<T> data_ = {};
 };
 
-/// Parameters, gradients, statistics, the residual stream.
-template <Backend B> using MasterTensor = Tensor<B, typename B::master>;
-
 namespace fn {
 /// The same number everywhere.
-template <class T> struct Constant { T value; template <class V> LORICA_HD V operator()(V) const { return V(value); } };
+template <class T> struct Constant {
+  T value;
+  template <class V> LORICA_HD V operator()(V) const { return V(value); }
+};
 }  // namespace fn
 
 /// y <- value, everywhere.
-template <Backend B, class T>
-void fill(B& b, Tensor<B, T>& y, arithmetic_t<T> value) {
+template <Backend B, class T> void fill(B& b, Tensor<B, T>& y, arithmetic_t<T> value) {
   b.map(y.size(), fn::Constant<arithmetic_t<T>>{value}, y.data(), std::as_const(y).data());
 }
 /// [rows, cols] of zeros.
-template <class T, Backend B>
-[[nodiscard]] Tensor<B, T> zeros(B& b, index_t rows, index_t cols) {
+template <class T, Backend B> [[nodiscard]] Tensor<B, T> zeros(B& b, index_t rows, index_t cols) {
   Tensor<B, T> y(b, rows, cols);
   fill(b, y, arithmetic_t<T>(0));
   return y;
 }
 
 /// 32-bit integers in the backend's memory: token ids, offsets, positions.
-template <Backend B>
-class Integers {
+template <Backend B> class Integers {
  public:
   Integers() = default;
   Integers(B& b, std::span<const std::int32_t> host)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /// @file lorica/cpu/attention.hpp
-/// Attention in row blocks through Eigen's small products. A causal block sees only the columns up to its end; scores
-/// are rebuilt from the log-sum-exp in the backward pass, so a thread holds one block's scores at a time.
-/// A task is one sequence and one key/value head: it alone writes its columns of dq, dk, dv.
+/// Attention in row blocks through Eigen's small products. A causal block sees only the columns up to its
+/// end; scores are rebuilt from the log-sum-exp in the backward pass, so a thread holds one block's scores at
+/// a time. A task is one sequence and one key/value head: it alone writes its columns of dq, dk, dv.
 #pragma once
 
 #include <lorica/core/attention.hpp>
@@ -22,8 +22,7 @@ MatrixRef<T> part(MatrixRef<T> m, index_t begin, index_t length, index_t head, i
   return m.slice(begin, length).columns(head * dim, dim);
 }
 /// f(sequence, key/value head), longest sequences first so that the last task is short.
-template <class F>
-void each_task(const AttentionShape& s, std::span<const index_t> offsets, F f) {
+template <class F> void each_task(const AttentionShape& s, std::span<const index_t> offsets, F f) {
   std::vector<std::size_t> order(offsets.size() - 1);
   for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
   std::ranges::stable_sort(order, [&](std::size_t a, std::size_t b) {
@@ -36,8 +35,7 @@ void each_task(const AttentionShape& s, std::span<const index_t> offsets, F f) {
 }
 }  // namespace detail
 
-template <class T>
-void attention_forward(const std::shared_ptr<Pool>& pool, const AttentionCall<T>& c) {
+template <class T> void attention_forward(const std::shared_ptr<Pool>& pool, const AttentionCall<T>& c) {
   const auto& s = c.shape;
   detail::each_task(s, c.offsets, [&](index_t begin, index_t n, index_t g) {
     const index_t group = s.heads / s.kv_heads;
@@ -53,7 +51,8 @@ void attention_forward(const std::shared_ptr<Pool>& pool, const AttentionCall<T>
         EigenGemm::product(Trans::no, Trans::yes, T(1), q.slice(i, rows), k.slice(0, width), T(0), p);
         for (index_t r = 0; r < rows; ++r)
           lse[i + r] = row::softmax(p.row(r), s.causal ? i + r + 1 : n, width, static_cast<T>(s.scale));
-        EigenGemm::product(Trans::no, Trans::no, T(1), MatrixRef<const T>(p), v.slice(0, width), T(0), o.slice(i, rows));
+        EigenGemm::product(Trans::no, Trans::no, T(1), MatrixRef<const T>(p), v.slice(0, width), T(0),
+                           o.slice(i, rows));
       }
     }
   });
@@ -83,7 +82,8 @@ void attention_backward(const std::shared_ptr<Pool>& pool, const AttentionGradie
         for (index_t r = 0; r < rows; ++r) {
           const index_t valid = s.causal ? i + r + 1 : n;
           V dot(0);
-          for (index_t d = 0; d < dim; d += V::width) dot += load<V>(up.row(i + r) + d, dim - d) * load<V>(o.row(i + r) + d, dim - d);
+          for (index_t d = 0; d < dim; d += V::width)
+            dot += load<V>(up.row(i + r) + d, dim - d) * load<V>(o.row(i + r) + d, dim - d);
           const V mean(sum(dot)), scale(static_cast<T>(s.scale)), shift(lse[i + r]);
           T *pr = p.row(r), *dr = ds.row(r);
           for (index_t j = 0; j < valid; j += V::width) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// @file lorica/cpu/eigen_backend.hpp
-/// The reference backend: host memory from a pool, products by a GEMM policy, loops over OpenMP threads when the
-/// compiler was given OpenMP.
+/// The reference backend: host memory from a pool, products by a GEMM policy, loops over OpenMP threads when
+/// the compiler was given OpenMP.
 #pragma once
 
 #include <lorica/core/backend.hpp>
@@ -10,6 +10,7 @@
 #include <lorica/cpu/eigen_gemm.hpp>
 #include <lorica/cpu/parallel.hpp>
 #include <lorica/cpu/pool.hpp>
+#include <lorica/fwd.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -19,8 +20,7 @@
 namespace lorica::cpu {
 
 /// T: weights and activations; Master: parameters, gradients, statistics, the residual stream.
-template <Scalar T, class Gemm = EigenGemm, Scalar Master = arithmetic_t<T>>
-class EigenBackend {
+template <Scalar T, class Gemm, Scalar Master> class EigenBackend {
  public:
   using scalar = T;
   using master = Master;
@@ -30,8 +30,12 @@ class EigenBackend {
 
   // --- memory ---
   template <class U> [[nodiscard]] Buffer<U> allocate(index_t n) { return Buffer<U>(pool_, n); }
-  template <class U> void upload(std::span<const U> host, U* to) { copy(host.data(), to, static_cast<index_t>(host.size())); }
-  template <class U> void download(const U* from, std::span<U> host) { copy(from, host.data(), static_cast<index_t>(host.size())); }
+  template <class U> void upload(std::span<const U> host, U* to) {
+    copy(host.data(), to, static_cast<index_t>(host.size()));
+  }
+  template <class U> void download(const U* from, std::span<U> host) {
+    copy(from, host.data(), static_cast<index_t>(host.size()));
+  }
   template <class U> void copy(const U* from, U* to, index_t n) {
     if (n > 0) std::memcpy(to, from, static_cast<std::size_t>(n) * sizeof(U));
   }
@@ -40,13 +44,17 @@ class EigenBackend {
 
   // --- products ---
   template <class TA, class TB, class TC>
-  void gemm(Trans ta, Trans tb, Master alpha, MatrixRef<TA> a, MatrixRef<TB> b, Master beta, MatrixRef<TC> c) {
-    const Shape x = ta == Trans::no ? a.shape() : Shape{a.cols, a.rows}, y = tb == Trans::no ? b.shape() : Shape{b.cols, b.rows};
+  void gemm(Trans ta, Trans tb, Master alpha, MatrixRef<TA> a, MatrixRef<TB> b, Master beta,
+            MatrixRef<TC> c) {
+    const Shape x = ta == Trans::no ? a.shape() : Shape{a.cols, a.rows},
+                y = tb == Trans::no ? b.shape() : Shape{b.cols, b.rows};
     expects_shape("gemm", "op(B)", y, {x.cols, c.cols});
     expects_shape("gemm", "C", c.shape(), {x.rows, y.cols});
     Gemm::gemm(ta, tb, alpha, MatrixRef<const TA>(a), MatrixRef<const TB>(b), beta, c);
   }
-  [[nodiscard]] packed pack(MatrixRef<const T> w, std::shared_ptr<const void> keep) { return Gemm::pack(w, std::move(keep)); }
+  [[nodiscard]] packed pack(MatrixRef<const T> w, std::shared_ptr<const void> keep) {
+    return Gemm::pack(w, std::move(keep));
+  }
   void unpack(const packed& p, MatrixRef<T> w) { map_of(w) = map_of(Gemm::unpacked(p)); }
   template <class TY>
   void multiply(MatrixRef<const T> x, const packed& w, Trans t, Master beta, MatrixRef<TY> y) {
@@ -54,9 +62,9 @@ class EigenBackend {
   }
 
   // --- elementwise ---
-  template <class F, class Y, class... X>
-  void map(index_t n, F f, Y* y, const X*... x) {
-    parallel_ranges(n, element_grain, [&](index_t first, index_t count) { piece(count, f, y + first, (x + first)...); });
+  template <class F, class Y, class... X> void map(index_t n, F f, Y* y, const X*... x) {
+    parallel_ranges(n, element_grain,
+                    [&](index_t first, index_t count) { piece(count, f, y + first, (x + first)...); });
   }
 
   // --- rows ---
@@ -82,7 +90,9 @@ class EigenBackend {
     columns(x.rows, x.cols, beta, d, [x](index_t i, index_t j) { return convert<Master>(x.row(i)[j]); });
   }
   template <class U, class W> void column_dots(MatrixRef<U> x, MatrixRef<W> y, Master beta, Master* d) {
-    columns(x.rows, x.cols, beta, d, [x, y](index_t i, index_t j) { return convert<Master>(x.row(i)[j]) * convert<Master>(y.row(i)[j]); });
+    columns(x.rows, x.cols, beta, d, [x, y](index_t i, index_t j) {
+      return convert<Master>(x.row(i)[j]) * convert<Master>(y.row(i)[j]);
+    });
   }
   [[nodiscard]] double kth_smallest(const Master* x, index_t n, index_t k) {
     expects(k >= 1 && k <= n, "kth_smallest: number ", k, " of ", n, " was asked for; the first is number 1");
@@ -94,18 +104,17 @@ class EigenBackend {
 
   // --- fast paths ---
   /// Blocked attention through Eigen's products; see cpu/attention.hpp.
-  void attention(const AttentionCall<T>& call)
-    requires std::same_as<T, Master>
-  { attention_forward(pool_, call); }
-  void attention_gradient(const AttentionGradientCall<T>& call)
-    requires std::same_as<T, Master>
-  { attention_backward(pool_, call); }
+  void attention(const AttentionCall<T>& call) requires(std::same_as<T, Master>) {
+    attention_forward(pool_, call);
+  }
+  void attention_gradient(const AttentionGradientCall<T>& call) requires(std::same_as<T, Master>) {
+    attention_backward(pool_, call);
+  }
 
  private:
   static constexpr index_t element_grain = index_t{1} << 14, row_grain = 16, sum_grain = index_t{1} << 12;
 
-  template <class F, class Y, class... X>
-  static void piece(index_t n, F f, Y* y, const X*... x) {
+  template <class F, class Y, class... X> static void piece(index_t n, F f, Y* y, const X*... x) {
     using A = arithmetic_t<Y>;
     if constexpr (fn::InLanes<F> && (std::is_same_v<A, arithmetic_t<X>> && ...)) {
       using V = Lanes<A>;
@@ -115,8 +124,7 @@ class EigenBackend {
     }
   }
   /// Partial sums over fixed pieces, added in order.
-  template <class F>
-  static double total(index_t n, F f) {
+  template <class F> static double total(index_t n, F f) {
     const index_t pieces = (n + sum_grain - 1) / sum_grain;
     std::vector<double> part(static_cast<std::size_t>(pieces));
     parallel_ranges(pieces, 16, [&](index_t first, index_t count) {
@@ -127,26 +135,28 @@ class EigenBackend {
         for (; i + 8 <= end; i += 8)
           for (int l = 0; l < 8; ++l) lane[l] += f(i + l);
         for (; i < end; ++i) lane[0] += f(i);
-        part[static_cast<std::size_t>(p)] = ((lane[0] + lane[1]) + (lane[2] + lane[3])) + ((lane[4] + lane[5]) + (lane[6] + lane[7]));
+        part[static_cast<std::size_t>(p)] =
+            ((lane[0] + lane[1]) + (lane[2] + lane[3])) + ((lane[4] + lane[5]) + (lane[6] + lane[7]));
       }
     });
     double s = 0;
     for (const double p : part) s += p;
     return s;
   }
-  template <class F>
-  static void columns(index_t rows, index_t cols, Master beta, Master* d, F f) {
+  template <class F> static void columns(index_t rows, index_t cols, Master beta, Master* d, F f) {
     parallel_ranges(cols, 64, [&](index_t first, index_t count) {
       Master s[64] = {};
       for (index_t i = 0; i < rows; ++i)
         for (index_t j = 0; j < count; ++j) s[j] += f(i, first + j);
-      for (index_t j = 0; j < count; ++j) d[first + j] = beta == Master(0) ? s[j] : s[j] + beta * d[first + j];
+      for (index_t j = 0; j < count; ++j)
+        d[first + j] = beta == Master(0) ? s[j] : s[j] + beta * d[first + j];
     });
   }
 
   std::shared_ptr<Pool> pool_ = std::make_shared<Pool>();
 };
 
-static_assert(Backend<EigenBackend<float>> && Backend<EigenBackend<double>> && Backend<EigenBackend<float, EigenGemm, double>>);
+static_assert(Backend<EigenBackend<float>> && Backend<EigenBackend<double>> &&
+              Backend<EigenBackend<float, EigenGemm, double>>);
 
 }  // namespace lorica::cpu

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT
 /// @file lorica/cpu/eigen_gemm.hpp
-/// Products by Eigen, split over threads by us: rows (or columns) at fixed boundaries, one Eigen thread each, so that
-/// the result does not depend on how many threads there are.
+/// Products by Eigen, split over threads by us: rows (or columns) at fixed boundaries, one Eigen thread each,
+/// so that the result does not depend on how many threads there are.
 #pragma once
 
 #include <lorica/core/bf16.hpp>
 #include <lorica/core/matrix.hpp>
 #include <lorica/cpu/parallel.hpp>
 
-#if defined(__GNUC__) && !defined(__clang__)  // g++ 12 mistrusts the "undefined" registers of its own AVX-512 header
+#if defined(__GNUC__) && \
+    !defined(__clang__)  // g++ 12 mistrusts the "undefined" registers of its own AVX-512 header
 #  pragma GCC diagnostic push
 #  pragma GCC diagnostic ignored "-Wuninitialized"
 #  pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
@@ -24,39 +25,47 @@ namespace lorica::cpu {
 
 template <class T> using RowMajor = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 template <class T>
-using Map = Eigen::Map<std::conditional_t<std::is_const_v<T>, const RowMajor<std::remove_const_t<T>>, RowMajor<T>>, 0,
-                       Eigen::OuterStride<>>;
+using Map =
+    Eigen::Map<std::conditional_t<std::is_const_v<T>, const RowMajor<std::remove_const_t<T>>, RowMajor<T>>, 0,
+               Eigen::OuterStride<>>;
 
-template <class T>
-Map<T> map_of(MatrixRef<T> m) { return {m.data, m.rows, m.cols, Eigen::OuterStride<>(m.stride)}; }
+template <class T> Map<T> map_of(MatrixRef<T> m) {
+  return {m.data, m.rows, m.cols, Eigen::OuterStride<>(m.stride)};
+}
 
-/// The GEMM policy that needs nothing but Eigen. Its packing is the identity: Eigen packs panels as it goes, and has no
-/// interface for doing so once. One copy of the weight serves both directions.
+/// The GEMM policy that needs nothing but Eigen. Its packing is the identity: Eigen packs panels as it goes,
+/// and has no interface for doing so once. One copy of the weight serves both directions.
 struct EigenGemm {
   static constexpr double pack_factor = 1.0;
 
-  template <class T>
-  struct packed {
+  template <class T> struct packed {
     MatrixRef<const T> w;
     std::shared_ptr<const void> keep;
   };
-  template <class T>
-  static packed<T> pack(MatrixRef<const T> w, std::shared_ptr<const void> keep) { return {w, std::move(keep)}; }
-  template <class T>
-  static MatrixRef<const T> unpacked(const packed<T>& p) { return p.w; }
+  template <class T> static packed<T> pack(MatrixRef<const T> w, std::shared_ptr<const void> keep) {
+    return {w, std::move(keep)};
+  }
+  template <class T> static MatrixRef<const T> unpacked(const packed<T>& p) { return p.w; }
 
   /// C <- alpha op(A) op(B) + beta C
   template <class S, class TA, class TB, class TC>
-  static void gemm(Trans ta, Trans tb, S alpha, MatrixRef<const TA> a, MatrixRef<const TB> b, S beta, MatrixRef<TC> c) {
+  static void gemm(Trans ta, Trans tb, S alpha, MatrixRef<const TA> a, MatrixRef<const TB> b, S beta,
+                   MatrixRef<TC> c) {
     const index_t depth = ta == Trans::no ? a.cols : a.rows;
-    const auto part_of_a = [&](index_t first, index_t n) { return ta == Trans::no ? a.slice(first, n) : a.columns(first, n); };
-    const auto part_of_b = [&](index_t first, index_t n) { return tb == Trans::no ? b.columns(first, n) : b.slice(first, n); };
-    // Boundaries at multiples of Eigen's register block leave every element to the same kernel, however many pieces.
+    const auto part_of_a = [&](index_t first, index_t n) {
+      return ta == Trans::no ? a.slice(first, n) : a.columns(first, n);
+    };
+    const auto part_of_b = [&](index_t first, index_t n) {
+      return tb == Trans::no ? b.columns(first, n) : b.slice(first, n);
+    };
+    // Boundaries at multiples of Eigen's register block leave every element to the same kernel, however many
+    // pieces.
     constexpr index_t row_unit = 8, column_unit = 48;
     const index_t work = c.rows * c.cols * depth, most = threads();
     if (work < 100000) {  // a parallel region would cost more than it saves
       product(ta, tb, alpha, a, b, beta, c);
-    } else if (c.cols > c.rows && c.cols >= 2 * column_unit) {  // each thread packs all of the shorter operand
+    } else if (c.cols > c.rows &&
+               c.cols >= 2 * column_unit) {  // each thread packs all of the shorter operand
       split(c.cols, column_unit, most, [&](index_t first, index_t n) {
         product(ta, tb, alpha, a, part_of_b(first, n), beta, c.columns(first, n));
       });
@@ -75,14 +84,15 @@ struct EigenGemm {
     gemm(Trans::no, t, S(1), x, w.w, beta, y);
   }
 
-  /// One piece, in the calling thread. Defined below, and not inline: a program may compile it once (extern template).
+  /// One piece, in the calling thread. Defined below, and not inline: a program may compile it once (extern
+  /// template).
   template <class S, class TA, class TB, class TC>
-  static void product(Trans ta, Trans tb, S alpha, MatrixRef<const TA> a, MatrixRef<const TB> b, S beta, MatrixRef<TC> c);
+  static void product(Trans ta, Trans tb, S alpha, MatrixRef<const TA> a, MatrixRef<const TB> b, S beta,
+                      MatrixRef<TC> c);
 
  private:
   /// f(first, count) over 0 .. n in at most `pieces` parts whose boundaries are multiples of `unit`.
-  template <class F>
-  static void split(index_t n, index_t unit, index_t pieces, F f) {
+  template <class F> static void split(index_t n, index_t unit, index_t pieces, F f) {
     const index_t units = n / unit;
     if (pieces > units) pieces = units > 0 ? units : 1;
     parallel_for(pieces, false, [&](index_t i) {
@@ -92,32 +102,43 @@ struct EigenGemm {
     });
   }
   /// C <- C + alpha op(A) op(B), none of them empty; an order says how op(A) and op(B) lie in memory.
-  /// The blocked product that Eigen's operators end in. Called by its own name: through the operators a program also
-  /// compiles Eigen's products for vectors and for tiny matrices (eight times the time), which add in another order.
+  /// The blocked product that Eigen's operators end in. Called by its own name: through the operators a
+  /// program also compiles Eigen's products for vectors and for tiny matrices (eight times the time), which
+  /// add in another order.
   template <int OrderA, int OrderB, class T>
   static void add(index_t depth, T alpha, MatrixRef<const T> a, MatrixRef<const T> b, MatrixRef<T> c) {
     using Index = Eigen::Index;
     constexpr int any = Eigen::Dynamic;
-    Eigen::internal::gemm_blocking_space<Eigen::RowMajor, T, T, any, any, any> blocking(c.rows, c.cols, depth, 1, true);
-    Eigen::internal::general_matrix_matrix_product<Index, T, OrderA, false, T, OrderB, false, Eigen::RowMajor, 1>::run(
-        c.rows, c.cols, depth, a.data, a.stride, b.data, b.stride, c.data, 1, c.stride, alpha, blocking, nullptr);
+    Eigen::internal::gemm_blocking_space<Eigen::RowMajor, T, T, any, any, any> blocking(c.rows, c.cols, depth,
+                                                                                        1, true);
+    Eigen::internal::general_matrix_matrix_product<Index, T, OrderA, false, T, OrderB, false, Eigen::RowMajor,
+                                                   1>::run(c.rows, c.cols, depth, a.data, a.stride, b.data,
+                                                           b.stride, c.data, 1, c.stride, alpha, blocking,
+                                                           nullptr);
   }
 };
 
 template <class S, class TA, class TB, class TC>
-void EigenGemm::product(Trans ta, Trans tb, S alpha, MatrixRef<const TA> a, MatrixRef<const TB> b, S beta, MatrixRef<TC> c) {
+void EigenGemm::product(Trans ta, Trans tb, S alpha, MatrixRef<const TA> a, MatrixRef<const TB> b, S beta,
+                        MatrixRef<TC> c) {
   constexpr int by_rows = Eigen::RowMajor, by_columns = Eigen::ColMajor;
   const index_t depth = ta == Trans::no ? a.cols : a.rows;
   auto out = map_of(c);
-  if (beta == S(0)) out.setZero();
-  else if (beta != S(1)) out *= static_cast<TC>(beta);
+  if (beta == S(0))
+    out.setZero();
+  else if (beta != S(1))
+    out *= static_cast<TC>(beta);
   if (c.size() == 0 || depth == 0) return;
   if constexpr (std::is_same_v<TA, TB> && std::is_same_v<TA, TC>) {
     const auto s = static_cast<TC>(alpha);
-    if (ta == Trans::no && tb == Trans::no) add<by_rows, by_rows>(depth, s, a, b, c);
-    else if (ta == Trans::no) add<by_rows, by_columns>(depth, s, a, b, c);
-    else if (tb == Trans::no) add<by_columns, by_rows>(depth, s, a, b, c);
-    else add<by_columns, by_columns>(depth, s, a, b, c);
+    if (ta == Trans::no && tb == Trans::no)
+      add<by_rows, by_rows>(depth, s, a, b, c);
+    else if (ta == Trans::no)
+      add<by_rows, by_columns>(depth, s, a, b, c);
+    else if (tb == Trans::no)
+      add<by_columns, by_rows>(depth, s, a, b, c);
+    else
+      add<by_columns, by_columns>(depth, s, a, b, c);
   } else {  // mixed: the product in the widest type
     using Wide = std::common_type_t<TA, TB, TC>;
     const auto ref = [](auto& m) { return MatrixRef(m.data(), m.rows(), m.cols()); };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// @file lorica/cpu/parallel.hpp
-/// Work split over threads. With OpenMP when the compiler was given it, alone otherwise. What is computed never depends
-/// on how it is split: the pieces are fixed by the problem, only who does them varies.
+/// Work split over threads. With OpenMP when the compiler was given it, alone otherwise. What is computed
+/// never depends on how it is split: the pieces are fixed by the problem, only who does them varies.
 #pragma once
 
 #include <lorica/core/config.hpp>
@@ -26,8 +26,8 @@ inline int threads() {
 }
 
 namespace detail {
-/// The one parallel region of the library: what it runs is behind a pointer, so that a program compiles it once and not
-/// for every loop. A piece is thousands of operations; the call is not felt.
+/// The one parallel region of the library: what it runs is behind a pointer, so that a program compiles it
+/// once and not for every loop. A piece is thousands of operations; the call is not felt.
 inline void run_pieces(index_t pieces, bool dynamic, void (*run)(void*, index_t), void* work) {
 #if defined(_OPENMP)
   if (pieces > 1 && threads() > 1) {
@@ -57,8 +57,7 @@ inline void run_pieces(index_t pieces, bool dynamic, void (*run)(void*, index_t)
 }  // namespace detail
 
 /// f(piece) for piece in 0 .. pieces. `dynamic` hands out pieces one by one, for pieces of unequal work.
-template <class F>
-void parallel_for(index_t pieces, bool dynamic, F&& f) {
+template <class F> void parallel_for(index_t pieces, bool dynamic, F&& f) {
   using Work = std::remove_reference_t<F>;
   detail::run_pieces(
       pieces, dynamic, [](void* work, index_t i) { (*static_cast<Work*>(work))(i); },
@@ -66,8 +65,7 @@ void parallel_for(index_t pieces, bool dynamic, F&& f) {
 }
 
 /// f(first, count) over 0 .. n in pieces of `grain`, each piece but the last whole.
-template <class F>
-void parallel_ranges(index_t n, index_t grain, F&& f) {
+template <class F> void parallel_ranges(index_t n, index_t grain, F&& f) {
   if (n <= grain) {
     if (n > 0) f(index_t{0}, n);
     return;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /// @file lorica/cpu/pool.hpp
-/// Memory that is used again. A training step asks for the same sizes in the same order every time; giving them back to
-/// the system in between costs 3 % of a float step in page faults. Blocks are kept by size class and handed out again.
+/// Memory that is used again. A training step asks for the same sizes in the same order every time; giving
+/// them back to the system in between costs 3 % of a float step in page faults. Blocks are kept by size class
+/// and handed out again.
 #pragma once
 
 #include <lorica/core/config.hpp>
@@ -68,7 +69,8 @@ class Pool {
   void reset_peak() noexcept { peak_ = in_use_; }
 
  private:
-  /// The next multiple of an eighth of the power of two below: at most 12.5 % lost, and ragged batches meet again.
+  /// The next multiple of an eighth of the power of two below: at most 12.5 % lost, and ragged batches meet
+  /// again.
   static std::size_t size_class(std::size_t bytes) {
     const std::size_t step = bytes <= 1024 ? 64 : std::bit_floor(bytes - 1) / 8;
     return bytes == 0 ? 64 : (bytes + step - 1) / step * step;
@@ -80,14 +82,17 @@ class Pool {
 };
 
 /// n values of T in host memory, taken from a pool. Moves, never copies.
-template <class T>
-class Buffer {
+template <class T> class Buffer {
  public:
   Buffer() = default;
   Buffer(std::shared_ptr<Pool> pool, index_t n)
-      : pool_(std::move(pool)), bytes_(static_cast<std::size_t>(n) * sizeof(T)), data_(static_cast<T*>(pool_->take(bytes_))) {}
+      : pool_(std::move(pool)),
+        bytes_(static_cast<std::size_t>(n) * sizeof(T)),
+        data_(static_cast<T*>(pool_->take(bytes_))) {}
   Buffer(Buffer&& o) noexcept
-      : pool_(std::move(o.pool_)), bytes_(std::exchange(o.bytes_, 0)), data_(std::exchange(o.data_, nullptr)) {}
+      : pool_(std::move(o.pool_)),
+        bytes_(std::exchange(o.bytes_, 0)),
+        data_(std::exchange(o.data_, nullptr)) {}
   Buffer& operator=(Buffer&& o) noexcept {
     Buffer moved(std::move(o));
     std::swap(pool_, moved.pool_);

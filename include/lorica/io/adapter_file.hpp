@@ -16,24 +16,24 @@ inline std::string exact(double x) {
   char text[32];
   return {text, std::to_chars(text, text + sizeof text, x).ptr};
 }
-template <class T>
-T number_in(const SafeTensors& file, const std::string& key) {
+template <class T> T number_in(const SafeTensors& file, const std::string& key) {
   const auto found = file.metadata().find(key);
-  expects<FileError>(found != file.metadata().end(), "'", file.path().string(), "': the metadata lacks \"", key, "\"");
+  expects<FileError>(found != file.metadata().end(), "'", file.path().string(), "': the metadata lacks \"",
+                     key, "\"");
   T x{};
   const auto& text = found->second;
   const auto end = std::from_chars(text.data(), text.data() + text.size(), x);
-  expects<FileError>(end.ec == std::errc() && end.ptr == text.data() + text.size(), "'", file.path().string(), "': \"", key, "\" is \"", text,
-                     "\", expected a number");
+  expects<FileError>(end.ec == std::errc() && end.ptr == text.data() + text.size(), "'", file.path().string(),
+                     "': \"", key, "\" is \"", text, "\", expected a number");
   return x;
 }
 }  // namespace detail
 
 /// Writes what was attached and trained.
-template <Backend B, class M>
-void save(adapt::Adapted<B, M>& adapted, const std::filesystem::path& path) {
+template <Backend B, class M> void save(adapt::Adapted<B, M>& adapted, const std::filesystem::path& path) {
   using P = typename M::adapter_type::parameterization;
-  std::map<std::string, std::string> metadata = {{"format", "lorica-adapter/1"}, {"parameterization", P::name}};
+  std::map<std::string, std::string> metadata = {{"format", "lorica-adapter/1"},
+                                                 {"parameterization", P::name}};
   for (const auto& s : adapted.slots()) {
     metadata["rank." + s.site.path] = std::to_string(s.rank);
     metadata["scale." + s.site.path] = detail::exact(s.state.scale);
@@ -46,26 +46,29 @@ void save(adapt::Adapted<B, M>& adapted, const std::filesystem::path& path) {
   file.write(path, metadata);
 }
 
-/// Attaches to `model` what a file holds. The method says the type of the adapter; ranks and scales come from the file. A
-/// file of another parameterization or of another model is an error naming what differs.
+/// Attaches to `model` what a file holds. The method says the type of the adapter; ranks and scales come from
+/// the file. A file of another parameterization or of another model is an error naming what differs.
 template <Backend B, class Model, class M>
 adapt::Adapted<B, M> load_adapter(B& b, const Model& model, M method, const std::filesystem::path& path) {
   using P = typename M::adapter_type::parameterization;
   const SafeTensors file(path);
   const auto kind = file.metadata().find("parameterization");
-  expects<FileError>(kind != file.metadata().end(), "'", path.string(), "' is not an adapter of this library: it names no parameterization");
-  expects<FileError>(kind->second == P::name, "'", path.string(), "' holds adapters of the parameterization \"", kind->second,
-                     "\", the method expects \"", P::name, "\"");
+  expects<FileError>(kind != file.metadata().end(), "'", path.string(),
+                     "' is not an adapter of this library: it names no parameterization");
+  expects<FileError>(kind->second == P::name, "'", path.string(),
+                     "' holds adapters of the parameterization \"", kind->second, "\", the method expects \"",
+                     P::name, "\"");
   const auto sites = adapt::sites_of(model);
   adapt::Placement placement{std::vector<index_t>(sites.size(), 0)};
   for (const auto& [key, value] : file.metadata()) {
     if (!key.starts_with("rank.")) continue;
     const std::string site = key.substr(5);
     const auto at = std::ranges::find(sites, site, &SiteInfo::path);
-    expects<FileError>(at != sites.end(), "'", path.string(), "' adapts \"", site, "\", which the model does not have; it is of another model");
+    expects<FileError>(at != sites.end(), "'", path.string(), "' adapts \"", site,
+                       "\", which the model does not have; it is of another model");
     const auto rank = detail::number_in<index_t>(file, key);
-    expects<FileError>(rank >= 1 && rank <= std::min(at->in, at->out), "'", path.string(), "': \"", key, "\" is ", rank,
-                       ", expected 1 to min(d_in, d_out) = ", std::min(at->in, at->out));
+    expects<FileError>(rank >= 1 && rank <= std::min(at->in, at->out), "'", path.string(), "': \"", key,
+                       "\" is ", rank, ", expected 1 to min(d_in, d_out) = ", std::min(at->in, at->out));
     placement.rank[static_cast<std::size_t>(at->ordinal)] = rank;
   }
   expects<FileError>(std::ranges::any_of(placement.rank, [](index_t r) { return r > 0; }), "'", path.string(),
@@ -74,10 +77,12 @@ adapt::Adapted<B, M> load_adapter(B& b, const Model& model, M method, const std:
   std::set<std::string> read;
   adapted.for_each_parameter([&](Parameter<B>& p, double) {
     read.insert(p.name);
-    p.value = MasterTensor<B>(b, p.rows(), p.cols(), file.read<typename B::master>(p.name, {p.rows(), p.cols()}));
+    p.value =
+        MasterTensor<B>(b, p.rows(), p.cols(), file.read<typename B::master>(p.name, {p.rows(), p.cols()}));
   });
   for (const TensorInfo& t : file.tensors())
-    expects<FileError>(read.contains(t.name), "'", path.string(), "' holds ", json::quote(t.name), ", but gives its site no rank");
+    expects<FileError>(read.contains(t.name), "'", path.string(), "' holds ", json::quote(t.name),
+                       ", but gives its site no rank");
   for (auto& s : adapted.slots()) s.state.scale = detail::number_in<double>(file, "scale." + s.site.path);
   return adapted;
 }

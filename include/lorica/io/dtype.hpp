@@ -19,17 +19,45 @@ static_assert(std::endian::native == std::endian::little,
 
 /// In the order of the format's reference implementation, smaller elements first; a writer sorts by it.
 enum class Dtype : std::uint8_t {
-  BOOL, U8, I8, F8_E5M2, F8_E4M3, I16, U16, F16, BF16, I32, U32, F32, C64, F64, I64, U64
+  BOOL,
+  U8,
+  I8,
+  F8_E5M2,
+  F8_E4M3,
+  I16,
+  U16,
+  F16,
+  BF16,
+  I32,
+  U32,
+  F32,
+  C64,
+  F64,
+  I64,
+  U64
 };
 
 namespace detail {
 struct DtypeFact {
   std::string_view name;
-  std::size_t size;                                        // bytes of one element
+  std::size_t size;  // bytes of one element
 };
-inline constexpr std::array<DtypeFact, 16> dtype_facts{{
-    {"BOOL", 1}, {"U8", 1}, {"I8", 1}, {"F8_E5M2", 1}, {"F8_E4M3", 1}, {"I16", 2}, {"U16", 2}, {"F16", 2},
-    {"BF16", 2}, {"I32", 4}, {"U32", 4}, {"F32", 4}, {"C64", 8}, {"F64", 8}, {"I64", 8}, {"U64", 8}}};
+inline constexpr std::array<DtypeFact, 16> dtype_facts{{{"BOOL", 1},
+                                                        {"U8", 1},
+                                                        {"I8", 1},
+                                                        {"F8_E5M2", 1},
+                                                        {"F8_E4M3", 1},
+                                                        {"I16", 2},
+                                                        {"U16", 2},
+                                                        {"F16", 2},
+                                                        {"BF16", 2},
+                                                        {"I32", 4},
+                                                        {"U32", 4},
+                                                        {"F32", 4},
+                                                        {"C64", 8},
+                                                        {"F64", 8},
+                                                        {"I64", 8},
+                                                        {"U64", 8}}};
 static_assert(dtype_facts.size() == static_cast<std::size_t>(Dtype::U64) + 1);
 }  // namespace detail
 
@@ -77,7 +105,7 @@ static_assert(dtype_facts.size() == static_cast<std::size_t>(Dtype::U64) + 1);
   const auto fraction = static_cast<std::uint32_t>(bits) & 0x3FF;
   if (exponent == 31) return std::bit_cast<float>(sign | 0x7F800000 | fraction << 13);
   if (exponent != 0) return std::bit_cast<float>(sign | (exponent + 112) << 23 | fraction << 13);
-  const float small = static_cast<float>(fraction) * 0x1p-24F;      // zero or subnormal
+  const float small = static_cast<float>(fraction) * 0x1p-24F;  // zero or subnormal
   return sign != 0 ? -small : small;
 }
 
@@ -86,15 +114,17 @@ static_assert(dtype_facts.size() == static_cast<std::size_t>(Dtype::U64) + 1);
   const auto bits = std::bit_cast<std::uint32_t>(value);
   const std::uint32_t sign = bits >> 16 & 0x8000;
   const std::uint32_t size = bits & 0x7FFFFFFF;
-  const auto half = [&](std::uint32_t magnitude) { return static_cast<std::uint16_t>(sign | magnitude); };
-  if (size > 0x7F800000) return half(0x7E00 | (size >> 13 & 0x3FF));
-  if (size >= 0x47800000) return half(0x7C00);        // 65536 and above
-  if (size >= 0x38800000) {                           // 2^-14 and above: normal halves, the carry as for bf16
-    return half((size - (112U << 23) + 0xFFF + (size >> 13 & 1)) >> 13);
+  const auto signed_bits = [&](std::uint32_t magnitude) {
+    return static_cast<std::uint16_t>(sign | magnitude);
+  };
+  if (size > 0x7F800000) return signed_bits(0x7E00 | (size >> 13 & 0x3FF));
+  if (size >= 0x47800000) return signed_bits(0x7C00);  // 65536 and above
+  if (size >= 0x38800000) {  // 2^-14 and above: normal halves, the carry as for bf16
+    return signed_bits((size - (112U << 23) + 0xFFF + (size >> 13 & 1)) >> 13);
   }
   // Below, halves are multiples of 2^-24. Adding 1/2, a float whose last place is that, rounds as wanted.
   const float shifted = std::bit_cast<float>(size) + 0.5F;
-  return half(std::bit_cast<std::uint32_t>(shifted) - std::bit_cast<std::uint32_t>(0.5F));
+  return signed_bits(std::bit_cast<std::uint32_t>(shifted) - std::bit_cast<std::uint32_t>(0.5F));
 }
 
 }  // namespace lorica::io

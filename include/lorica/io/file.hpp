@@ -69,8 +69,7 @@ struct OpenFile {
 }
 
 /// Appends to `out` (a string or a vector of bytes) until the end of the file; pipes are welcome.
-template <class Out>
-[[nodiscard]] Out read_all(const std::filesystem::path& path) {
+template <class Out> [[nodiscard]] Out read_all(const std::filesystem::path& path) {
   const OpenFile file = open_for_reading(path);
   Out out;
   std::size_t filled = 0;
@@ -187,12 +186,12 @@ class Temporary {
 /// What was at `path` stays whole when the writer throws, the disk is full or the process is killed. A
 /// symbolic link is followed, the permissions of an existing file are kept, and the folder must exist.
 template <class Writer>
-  requires std::invocable<Writer&, std::ostream&>
+  requires(std::invocable<Writer&, std::ostream&>)
 void write_atomically(const std::filesystem::path& path, Writer&& writer) {
   std::error_code ignored;
   const bool linked = std::filesystem::is_symlink(path, ignored);
   const std::filesystem::path target = linked ? std::filesystem::weakly_canonical(path, ignored) : path;
-  struct stat old{};
+  struct stat old {};
   const bool exists = ::stat(target.c_str(), &old) == 0;
   // Renaming over a folder fails late; renaming over a device (/dev/null) would replace it.
   expects<FileError>(!exists || S_ISREG(old.st_mode), "cannot write '", path.string(),
@@ -204,7 +203,7 @@ void write_atomically(const std::filesystem::path& path, Writer&& writer) {
   writer(out);
   out.flush();
   int why = buffer.why();
-  if (why == 0 && !out) why = EIO;                                    // the writer itself gave the stream up
+  if (why == 0 && !out) why = EIO;  // the writer itself gave the stream up
   if (why == 0 && exists && ::fchmod(beside.descriptor(), old.st_mode & 07777) != 0) why = errno;
   if (why == 0 && ::fsync(beside.descriptor()) != 0) why = errno;
   if (why == 0) why = beside.close();

@@ -60,13 +60,20 @@ class Parser {
     const std::size_t begin = at_;
     Value value = [&]() -> Value {
       switch (peek()) {
-        case '{': return object();
-        case '[': return array();
-        case '"': return string();
-        case 't': return word("true", true);
-        case 'f': return word("false", false);
-        case 'n': return word("null", nullptr);
-        default: return number();
+        case '{':
+          return object();
+        case '[':
+          return array();
+        case '"':
+          return string();
+        case 't':
+          return word("true", true);
+        case 'f':
+          return word("false", false);
+        case 'n':
+          return word("null", nullptr);
+        default:
+          return number();
       }
     }();
     value.offset = begin;
@@ -149,17 +156,33 @@ class Parser {
     const char c = peek();
     ++at_;
     switch (c) {
-      case '"': case '\\': case '/': out += c; return;
-      case 'b': out += '\b'; return;
-      case 'f': out += '\f'; return;
-      case 'n': out += '\n'; return;
-      case 'r': out += '\r'; return;
-      case 't': out += '\t'; return;
-      case 'u': break;
-      default: fail("unknown escape in a string", begin);
+      case '"':
+      case '\\':
+      case '/':
+        out += c;
+        return;
+      case 'b':
+        out += '\b';
+        return;
+      case 'f':
+        out += '\f';
+        return;
+      case 'n':
+        out += '\n';
+        return;
+      case 'r':
+        out += '\r';
+        return;
+      case 't':
+        out += '\t';
+        return;
+      case 'u':
+        break;
+      default:
+        fail("unknown escape in a string", begin);
     }
     char32_t point = four_hex_digits();
-    if (point >= 0xD800 && point < 0xE000) {              // UTF-16 spells what is above U+FFFF in two halves
+    if (point >= 0xD800 && point < 0xE000) {  // UTF-16 spells what is above U+FFFF in two halves
       const bool paired = point < 0xDC00 && text_.substr(std::min(at_, text_.size())).starts_with("\\u");
       if (paired) at_ += 2;
       const char32_t low = paired ? four_hex_digits() : 0;
@@ -197,9 +220,11 @@ class Parser {
     };
     const bool negative = accept('-');
     const bool zero = peek() == '0';
-    if (zero) ++at_;                                      // no digit may follow a leading zero
-    else digits();
-    bool integral = !(negative && zero);                  // -0 is a double: an integer would lose its sign
+    if (zero)
+      ++at_;  // no digit may follow a leading zero
+    else
+      digits();
+    bool integral = !(negative && zero);  // -0 is a double: an integer would lose its sign
     if (zero && digit()) fail("a number with a leading zero", begin);
     if (accept('.')) {
       integral = false;

@@ -36,14 +36,26 @@ struct JsonError : FileError {
   for (const char c : to_valid_utf8(text)) {
     const auto byte = static_cast<unsigned char>(c);
     switch (c) {
-      case '"': out += "\\\""; break;
-      case '\\': out += "\\\\"; break;
-      case '\n': out += "\\n"; break;
-      case '\r': out += "\\r"; break;
-      case '\t': out += "\\t"; break;
+      case '"':
+        out += "\\\"";
+        break;
+      case '\\':
+        out += "\\\\";
+        break;
+      case '\n':
+        out += "\\n";
+        break;
+      case '\r':
+        out += "\\r";
+        break;
+      case '\t':
+        out += "\\t";
+        break;
       default:
-        if (byte >= 0x20 && byte != 0x7F) out += c;
-        else out.append("\\u00") += {hex[byte >> 4], hex[byte & 15]};
+        if (byte >= 0x20 && byte != 0x7F)
+          out += c;
+        else
+          out.append("\\u00") += {hex[byte >> 4], hex[byte & 15]};
     }
   }
   return out += '"';
@@ -63,7 +75,8 @@ class Value {
   Value() = default;
   Value(std::nullptr_t) {}
   template <std::same_as<bool> T> Value(T truth) : held_(truth) {}
-  template <std::integral T> requires(!std::same_as<T, bool>)
+  template <std::integral T>
+    requires(!std::same_as<T, bool>)
   Value(T number) : held_(static_cast<std::int64_t>(number)) {
     expects(std::in_range<std::int64_t>(number), "JSON: the integer ", number,
             " does not fit 64 bits with a sign, expected it as a string");
@@ -99,8 +112,8 @@ class Value {
 
   /// "a string", "an integer", ...: for messages.
   [[nodiscard]] std::string_view kind() const {
-    constexpr std::string_view names[] = {"null", "a boolean", "an integer", "a number",
-                                          "a string", "an array", "an object"};
+    constexpr std::string_view names[] = {"null",     "a boolean", "an integer", "a number",
+                                          "a string", "an array",  "an object"};
     return names[held_.index()];
   }
 
@@ -108,7 +121,7 @@ class Value {
   std::size_t offset = 0;
 
  private:
-  using Shared = std::shared_ptr<const Object>;     // a member holds a value: its size is not known yet
+  using Shared = std::shared_ptr<const Object>;  // a member holds a value: its size is not known yet
 
   template <class T> [[nodiscard]] const T& held(const char* wanted) const {
     if (const T* found = std::get_if<T>(&held_)) return *found;
@@ -159,20 +172,23 @@ void dump_list(std::string& out, char open, const Range& range, char close, cons
 
 inline void dump_to(std::string& out, const Value& value) {
   char digits[32];
-  if (value.is_null()) out += "null";
-  else if (value.is_bool()) out += value.as_bool() ? "true" : "false";
-  else if (value.is_string()) out += quote(value.as_string());
+  if (value.is_null())
+    out += "null";
+  else if (value.is_bool())
+    out += value.as_bool() ? "true" : "false";
+  else if (value.is_string())
+    out += quote(value.as_string());
   else if (value.is_integer()) {
     out.append(digits, std::to_chars(digits, digits + sizeof digits, value.as_integer()).ptr);
   } else if (value.is_number()) {
     const double number = value.as_number();
-    if (!std::isfinite(number)) {                         // JSON has no such number
+    if (!std::isfinite(number)) {  // JSON has no such number
       out += "null";
       return;
     }
     const std::string_view text(digits, std::to_chars(digits, digits + sizeof digits, number).ptr);
     out += text;
-    if (text.find_first_of(".e") == std::string_view::npos) out += ".0";     // stays a double when read again
+    if (text.find_first_of(".e") == std::string_view::npos) out += ".0";  // stays a double when read again
   } else if (value.is_array()) {
     dump_list(out, '[', value.as_array(), ']', [&](const Value& item) { dump_to(out, item); });
   } else {

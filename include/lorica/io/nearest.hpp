@@ -15,7 +15,7 @@ namespace lorica::io {
 
 /// Fewest insertions, deletions and substitutions of bytes that turn a into b (Levenshtein's distance).
 [[nodiscard]] inline std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);           // distance of a[0, i) to every b[0, j)
+  std::vector<std::size_t> row(b.size() + 1);  // distance of a[0, i) to every b[0, j)
   std::iota(row.begin(), row.end(), std::size_t{0});
   for (std::size_t i = 0; i < a.size(); ++i) {
     std::size_t diagonal = row[0];
@@ -38,7 +38,7 @@ template <class Candidates>
     const std::string_view name = candidate;
     const std::size_t apart =
         name.size() > word.size() ? name.size() - word.size() : word.size() - name.size();
-    if (apart >= least) continue;                       // lengths alone already say no
+    if (apart >= least) continue;  // lengths alone already say no
     const std::size_t distance = edit_distance(word, name);
     if (distance < least) {
       least = distance;

@@ -52,7 +52,7 @@ namespace detail {
   return static_cast<std::size_t>(count);
 }
 
-inline constexpr std::size_t longest_header = 100'000'000;      // the reference's limit
+inline constexpr std::size_t longest_header = 100'000'000;  // the reference's limit
 
 }  // namespace detail
 
@@ -68,7 +68,7 @@ struct TensorInfo {
 /// What a tensor can be read as.
 template <class T>
 concept TensorElement = std::same_as<T, float> || std::same_as<T, double> || std::same_as<T, std::int32_t> ||
-                        std::same_as<T, std::int64_t>;
+    std::same_as<T, std::int64_t>;
 
 /// An open safetensors file, read-only. All it throws are FileErrors that name the file and the tensor.
 ///
@@ -107,23 +107,36 @@ class SafeTensors {
   ///
   /// float and double read F64, F32, F16 and BF16, rounded to nearest where T is narrower; the integers read
   /// every integer dtype and BOOL. A finite element too large for T is an error, as is another dtype.
-  template <TensorElement T>
-  [[nodiscard]] std::vector<T> read(std::string_view name) const {
+  template <TensorElement T> [[nodiscard]] std::vector<T> read(std::string_view name) const {
     const TensorInfo& tensor = info(name);
     switch (tensor.dtype) {
-      case Dtype::F64: return decode<T, double, std::floating_point<T>>(tensor);
-      case Dtype::F32: return decode<T, float, std::floating_point<T>>(tensor);
-      case Dtype::F16: return decode<T, std::uint16_t, std::floating_point<T>>(tensor, from_f16);
-      case Dtype::BF16: return decode<T, std::uint16_t, std::floating_point<T>>(tensor, from_bf16);
-      case Dtype::I64: return decode<T, std::int64_t, std::integral<T>>(tensor);
-      case Dtype::I32: return decode<T, std::int32_t, std::integral<T>>(tensor);
-      case Dtype::I16: return decode<T, std::int16_t, std::integral<T>>(tensor);
-      case Dtype::I8: return decode<T, std::int8_t, std::integral<T>>(tensor);
-      case Dtype::U64: return decode<T, std::uint64_t, std::integral<T>>(tensor);
-      case Dtype::U32: return decode<T, std::uint32_t, std::integral<T>>(tensor);
-      case Dtype::U16: return decode<T, std::uint16_t, std::integral<T>>(tensor);
-      case Dtype::U8: case Dtype::BOOL: return decode<T, std::uint8_t, std::integral<T>>(tensor);
-      default: refuse_dtype<T>(tensor);
+      case Dtype::F64:
+        return decode<T, double, std::floating_point<T>>(tensor);
+      case Dtype::F32:
+        return decode<T, float, std::floating_point<T>>(tensor);
+      case Dtype::F16:
+        return decode<T, std::uint16_t, std::floating_point<T>>(tensor, from_f16);
+      case Dtype::BF16:
+        return decode<T, std::uint16_t, std::floating_point<T>>(tensor, from_bf16);
+      case Dtype::I64:
+        return decode<T, std::int64_t, std::integral<T>>(tensor);
+      case Dtype::I32:
+        return decode<T, std::int32_t, std::integral<T>>(tensor);
+      case Dtype::I16:
+        return decode<T, std::int16_t, std::integral<T>>(tensor);
+      case Dtype::I8:
+        return decode<T, std::int8_t, std::integral<T>>(tensor);
+      case Dtype::U64:
+        return decode<T, std::uint64_t, std::integral<T>>(tensor);
+      case Dtype::U32:
+        return decode<T, std::uint32_t, std::integral<T>>(tensor);
+      case Dtype::U16:
+        return decode<T, std::uint16_t, std::integral<T>>(tensor);
+      case Dtype::U8:
+      case Dtype::BOOL:
+        return decode<T, std::uint8_t, std::integral<T>>(tensor);
+      default:
+        refuse_dtype<T>(tensor);
     }
   }
 
@@ -139,8 +152,7 @@ class SafeTensors {
   }
 
  private:
-  template <class... Parts>
-  [[noreturn]] void refuse(const Parts&... parts) const {
+  template <class... Parts> [[noreturn]] void refuse(const Parts&... parts) const {
     throw FileError(message('\'', path_.string(), "': ", parts...));
   }
   template <class... Parts>
@@ -148,8 +160,7 @@ class SafeTensors {
     refuse("tensor ", json::quote(name), ": ", parts...);
   }
 
-  template <class T>
-  [[noreturn]] void refuse_dtype(const TensorInfo& tensor) const {
+  template <class T> [[noreturn]] void refuse_dtype(const TensorInfo& tensor) const {
     const char* const wanted = std::floating_point<T> ? "F64, F32, F16 or BF16" : "an integer type or BOOL";
     refuse_tensor(tensor.name, "dtype is ", dtype_name(tensor.dtype), ", expected ", wanted);
   }
@@ -164,13 +175,15 @@ class SafeTensors {
       const std::span<const std::byte> raw = data().subspan(tensor.begin, tensor.end - tensor.begin);
       std::vector<T> out(raw.size() / sizeof(Stored));
       for (std::size_t i = 0; i < out.size(); ++i) {
-        Stored stored;                                     // copied out: nothing promises alignment
+        Stored stored;  // copied out: nothing promises alignment
         std::memcpy(&stored, raw.data() + i * sizeof stored, sizeof stored);
         const auto value = number(stored);
         out[i] = static_cast<T>(value);
         bool held = true;
-        if constexpr (std::integral<T>) held = std::in_range<T>(value);
-        else if constexpr (sizeof value > sizeof(T)) held = std::isfinite(out[i]) || !std::isfinite(value);
+        if constexpr (std::integral<T>)
+          held = std::in_range<T>(value);
+        else if constexpr (sizeof value > sizeof(T))
+          held = std::isfinite(out[i]) || !std::isfinite(value);
         if (!held) {
           refuse_tensor(tensor.name, "element ", i, " is ", value, ", which ", sizeof(T), " bytes of ",
                         std::integral<T> ? "integer" : "float", " cannot hold");
@@ -206,8 +219,10 @@ class SafeTensors {
       refuse("the header is not valid JSON: ", error.what(), " of it");
     }
     for (const json::Member& member : header.as_object()) {
-      if (member.key == "__metadata__") read_metadata(member.value);
-      else tensors_.push_back(read_info(member.key, member.value));
+      if (member.key == "__metadata__")
+        read_metadata(member.value);
+      else
+        tensors_.push_back(read_info(member.key, member.value));
     }
   }
 
@@ -305,7 +320,7 @@ class SafeTensors {
   MappedFile file_;
   std::size_t data_begin_ = 0;
   std::vector<TensorInfo> tensors_;
-  std::map<std::string, std::size_t, std::less<>> places_;      // name -> index into tensors_
+  std::map<std::string, std::size_t, std::less<>> places_;  // name -> index into tensors_
   std::map<std::string, std::string> metadata_;
 };
 

@@ -19,11 +19,11 @@ namespace lorica::io {
   const unsigned first = byte(at);
   if (first < 0x80) return 1;
   if (first >= 0xC2 && first <= 0xDF) return within(at + 1, 0x80, 0xBF) ? 2 : 0;
-  if (first >= 0xE0 && first <= 0xEF) {      // no overlong forms (E0), no surrogates (ED)
+  if (first >= 0xE0 && first <= 0xEF) {  // no overlong forms (E0), no surrogates (ED)
     const bool second = within(at + 1, first == 0xE0 ? 0xA0 : 0x80, first == 0xED ? 0x9F : 0xBF);
     return second && within(at + 2, 0x80, 0xBF) ? 3 : 0;
   }
-  if (first >= 0xF0 && first <= 0xF4) {      // no overlong forms (F0), nothing above U+10FFFF (F4)
+  if (first >= 0xF0 && first <= 0xF4) {  // no overlong forms (F0), nothing above U+10FFFF (F4)
     const bool second = within(at + 1, first == 0xF0 ? 0x90 : 0x80, first == 0xF4 ? 0x8F : 0xBF);
     return second && within(at + 2, 0x80, 0xBF) && within(at + 3, 0x80, 0xBF) ? 4 : 0;
   }
@@ -46,8 +46,10 @@ namespace lorica::io {
   out.reserve(text.size());
   for (std::size_t i = 0; i < text.size();) {
     const std::size_t n = utf8_sequence(text, i);
-    if (n == 0) out += "\xEF\xBF\xBD";
-    else out += text.substr(i, n);
+    if (n == 0)
+      out += "\xEF\xBF\xBD";
+    else
+      out += text.substr(i, n);
     i += n == 0 ? 1 : n;
   }
   return out;

@@ -19,10 +19,13 @@ struct Sequences {
   /// Appends a sequence; targets may be empty for none.
   void add(std::span<const std::int32_t> tokens, std::span<const std::int32_t> wanted) {
     expects(!tokens.empty(), "Sequences: a sequence without tokens");
-    expects(wanted.empty() || wanted.size() == tokens.size(), "Sequences: ", tokens.size(), " tokens with ", wanted.size(), " targets");
+    expects(wanted.empty() || wanted.size() == tokens.size(), "Sequences: ", tokens.size(), " tokens with ",
+            wanted.size(), " targets");
     ids.insert(ids.end(), tokens.begin(), tokens.end());
-    if (wanted.empty()) targets.resize(ids.size(), no_target);
-    else targets.insert(targets.end(), wanted.begin(), wanted.end());
+    if (wanted.empty())
+      targets.resize(ids.size(), no_target);
+    else
+      targets.insert(targets.end(), wanted.begin(), wanted.end());
     offsets.push_back(rows());
   }
   /// Appends sequence s of another.
@@ -33,17 +36,17 @@ struct Sequences {
   }
   /// Rows with a target in sequence s.
   [[nodiscard]] index_t targets_in(index_t s) const {
-    const auto first = targets.begin() + offsets[static_cast<std::size_t>(s)], last = targets.begin() + offsets[static_cast<std::size_t>(s) + 1];
+    const auto first = targets.begin() + offsets[static_cast<std::size_t>(s)],
+               last = targets.begin() + offsets[static_cast<std::size_t>(s) + 1];
     return static_cast<index_t>(std::count_if(first, last, [](std::int32_t t) { return t >= 0; }));
   }
 };
 
 /// The same, where a backend can read it. It must outlive the tapes it is used on, and so it does not move.
-template <Backend B>
-struct Batch {
+template <Backend B> struct Batch {
   Ragged<B> where;
   RowIds<B> ids;
-  RowIds<B> places;                      // of every row in its sequence
+  RowIds<B> places;  // of every row in its sequence
   Targets<B> targets;
 
   Batch(B& b, const Sequences& s)
@@ -61,7 +64,8 @@ struct Batch {
   static std::vector<std::int32_t> places_of(const Sequences& s) {
     std::vector<std::int32_t> p;
     for (std::size_t i = 0; i + 1 < s.offsets.size(); ++i)
-      for (index_t j = s.offsets[i]; j < s.offsets[i + 1]; ++j) p.push_back(static_cast<std::int32_t>(j - s.offsets[i]));
+      for (index_t j = s.offsets[i]; j < s.offsets[i + 1]; ++j)
+        p.push_back(static_cast<std::int32_t>(j - s.offsets[i]));
     return p;
   }
 };

@@ -28,28 +28,26 @@ struct PostNorm {
   }
 };
 
-/// Norm and attention, norm and feed-forward, joined to the residual stream as Residual says. The object is the
-/// configuration; weights<W> is one layer of it.
-template <class Norm, class Attention, class FeedForward, class Residual = PreNorm>
-struct Block {
+/// Norm and attention, norm and feed-forward, joined to the residual stream as Residual says. The object is
+/// the configuration; weights<W> is one layer of it.
+template <class Norm, class Attention, class FeedForward, class Residual> struct Block {
   using norm_type = Norm;
   using residual_type = Residual;
   Norm norm = {};
   Attention attention = {};
   FeedForward feed_forward = {};
 
-  template <class W>
-  struct weights {
+  template <class W> struct weights {
     using B = backend_of<W>;
     typename Norm::template weights<W> norm_1;
     typename Attention::template weights<W> attention;
     typename Norm::template weights<W> norm_2;
     typename FeedForward::template weights<W> feed_forward;
 
-    template <class P>
-    MasterVar<B> operator()(MasterVar<B> r, const Batch<B>& batch, P& policy) const {
+    template <class P> MasterVar<B> operator()(MasterVar<B> r, const Batch<B>& batch, P& policy) const {
       r = Residual{}(std::move(r), norm_1, [&](const Var<B>& x) { return attention(x, batch, policy); });
-      return Residual{}(std::move(r), norm_2, [&](const Var<B>& x) { return feed_forward(x, batch.where.offsets, policy); });
+      return Residual{}(std::move(r), norm_2,
+                        [&](const Var<B>& x) { return feed_forward(x, batch.where.offsets, policy); });
     }
     template <class F> void for_each_linear(F&& f) const {
       attention.for_each_linear(f);
@@ -62,12 +60,14 @@ struct Block {
     }
   };
   template <class W>
-  weights<W> make(backend_of<W>& b, const Source& from, SiteCounter& site, index_t layer, index_t width) const {
+  weights<W> make(backend_of<W>& b, const Source& from, SiteCounter& site, index_t layer,
+                  index_t width) const {
     const std::string path = message("blocks.", layer);
     auto n1 = norm.template make<W>(b, from, path + ".norm_1", width);
     auto att = attention.template make<W>(b, from, site, layer, width);
     auto n2 = norm.template make<W>(b, from, path + ".norm_2", width);
-    return {std::move(n1), std::move(att), std::move(n2), feed_forward.template make<W>(b, from, site, layer, width)};
+    return {std::move(n1), std::move(att), std::move(n2),
+            feed_forward.template make<W>(b, from, site, layer, width)};
   }
 };
 

@@ -15,26 +15,31 @@ inline void expects_hidden(index_t hidden) {
 }  // namespace detail
 
 /// GELU by the normal distribution (BERT's "gelu") and by tanh (GPT-2's "gelu_new").
-struct ExactGelu { template <Backend B> Var<B> operator()(const Var<B>& x) const { return gelu(x); } };
-struct TanhGelu { template <Backend B> Var<B> operator()(const Var<B>& x) const { return gelu_tanh(x); } };
+struct ExactGelu {
+  template <Backend B> Var<B> operator()(const Var<B>& x) const { return gelu(x); }
+};
+struct TanhGelu {
+  template <Backend B> Var<B> operator()(const Var<B>& x) const { return gelu_tanh(x); }
+};
 
 /// down(activation(up(x)))
-template <class Activation = ExactGelu>
-struct Mlp {
+template <class Activation = ExactGelu> struct Mlp {
   index_t hidden = 0;
   bool bias = true;
-  template <class W>
-  struct weights {
+  template <class W> struct weights {
     using B = backend_of<W>;
     Linear<W> up, down;
-    template <class P>
-    Var<B> operator()(const Var<B>& x, std::span<const index_t> offsets, P& policy) const {
+    template <class P> Var<B> operator()(const Var<B>& x, std::span<const index_t> offsets, P& policy) const {
       return down(Activation{}(up(x, offsets, policy)), offsets, policy);
     }
-    template <class F> void for_each_linear(F&& f) const { f(up); f(down); }
+    template <class F> void for_each_linear(F&& f) const {
+      f(up);
+      f(down);
+    }
   };
   template <class W>
-  weights<W> make(backend_of<W>& b, const Source& from, SiteCounter& site, index_t layer, index_t width) const {
+  weights<W> make(backend_of<W>& b, const Source& from, SiteCounter& site, index_t layer,
+                  index_t width) const {
     detail::expects_hidden(hidden);
     auto up = make_linear<W>(b, from, site(layer, Role::up, width, hidden), bias);
     return {std::move(up), make_linear<W>(b, from, site(layer, Role::down, hidden, width), bias)};
@@ -45,23 +50,27 @@ struct Mlp {
 struct GatedSilu {
   index_t hidden = 0;
   bool bias = false;
-  template <class W>
-  struct weights {
+  template <class W> struct weights {
     using B = backend_of<W>;
     Linear<W> gate, up, down;
-    template <class P>
-    Var<B> operator()(const Var<B>& x, std::span<const index_t> offsets, P& policy) const {
+    template <class P> Var<B> operator()(const Var<B>& x, std::span<const index_t> offsets, P& policy) const {
       const Var<B> g = gate(x, offsets, policy);
       return down(silu_gate(g, up(x, offsets, policy)), offsets, policy);
     }
-    template <class F> void for_each_linear(F&& f) const { f(gate); f(up); f(down); }
+    template <class F> void for_each_linear(F&& f) const {
+      f(gate);
+      f(up);
+      f(down);
+    }
   };
   template <class W>
-  weights<W> make(backend_of<W>& b, const Source& from, SiteCounter& site, index_t layer, index_t width) const {
+  weights<W> make(backend_of<W>& b, const Source& from, SiteCounter& site, index_t layer,
+                  index_t width) const {
     detail::expects_hidden(hidden);
     auto gate = make_linear<W>(b, from, site(layer, Role::gate, width, hidden), bias);
     auto up = make_linear<W>(b, from, site(layer, Role::up, width, hidden), bias);
-    return {std::move(gate), std::move(up), make_linear<W>(b, from, site(layer, Role::down, hidden, width), bias)};
+    return {std::move(gate), std::move(up),
+            make_linear<W>(b, from, site(layer, Role::down, hidden, width), bias)};
   }
 };
 

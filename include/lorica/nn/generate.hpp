@@ -22,10 +22,11 @@ std::vector<float> next_logits(B& b, const Model& model, P& policy, std::span<co
   return z.template host<float>(b);
 }
 
-/// `n` tokens after the prompt, each the likeliest (the first among equals). What lies further back than the model has
-/// positions is forgotten.
+/// `n` tokens after the prompt, each the likeliest (the first among equals). What lies further back than the
+/// model has positions is forgotten.
 template <Backend B, class Model, class P>
-std::vector<std::int32_t> generate(B& b, const Model& model, P& policy, std::vector<std::int32_t> tokens, index_t n) {
+std::vector<std::int32_t> generate(B& b, const Model& model, P& policy, std::vector<std::int32_t> tokens,
+                                   index_t n) {
   expects(!tokens.empty(), "generate: the prompt is empty, expected at least one token");
   const std::size_t prompt = tokens.size();
   for (index_t i = 0; i < n; ++i) {

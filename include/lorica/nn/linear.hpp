@@ -10,16 +10,14 @@
 namespace lorica::nn {
 
 /// A site of a block: its weight [out, in], its bias [1, out] or none, and where it is.
-template <class W>
-struct Linear {
+template <class W> struct Linear {
   using B = backend_of<W>;
   SiteInfo site;
   matrix_of<W> weight;
   std::optional<vector_of<W>> bias;
 
   /// x [n, in] -> [n, out]
-  template <class P>
-  Var<B> operator()(const Var<B>& x, std::span<const index_t> offsets, P& policy) const {
+  template <class P> Var<B> operator()(const Var<B>& x, std::span<const index_t> offsets, P& policy) const {
     return at_site(site, x, weight, bias ? &*bias : nullptr, offsets, policy);
   }
   /// f(name, weight) for every weight.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /// @file lorica/nn/site.hpp
-/// The hinge. A site is a linear map of the checkpoint that may be adapted; it knows where it is, and asks a policy what
-/// leaves it. A model of your own becomes adaptable with this header alone: call at_site() in your linears, and offer
-/// for_each_site(f), which calls f(SiteInfo, WeightView) for each.
+/// The hinge. A site is a linear map of the checkpoint that may be adapted; it knows where it is, and asks a
+/// policy what leaves it. A model of your own becomes adaptable with this header alone: call at_site() in
+/// your linears, and offer for_each_site(f), which calls f(SiteInfo, WeightView) for each.
 #pragma once
 
 #include <lorica/autograd/linear_ops.hpp>
@@ -25,19 +25,18 @@ constexpr const char* name_of(Role r) {
 
 /// Which site. The path is stable: generators and files are keyed by it.
 struct SiteInfo {
-  index_t ordinal = 0;      // position in for_each_site's order
+  index_t ordinal = 0;  // position in for_each_site's order
   index_t layer = 0;
   Role role = Role::other;
-  index_t in = 0;           // k
-  index_t out = 0;          // m
-  std::string path;         // "blocks.3.down"
+  index_t in = 0;    // k
+  index_t out = 0;   // m
+  std::string path;  // "blocks.3.down"
   friend std::ostream& operator<<(std::ostream& os, const SiteInfo& s) { return os << s.path; }
 };
 
 namespace fn {
 /// norm_i <- |w_i|_2. Public: nvcc refuses kernels over private types.
-template <class M>
-struct RowNorm {
+template <class M> struct RowNorm {
   MatrixRef<const M> w;
   M* norm;
   LORICA_HD void operator()(index_t i) const {
@@ -49,10 +48,9 @@ struct RowNorm {
 };
 }  // namespace fn
 
-/// What a policy may know of the weight W [m, k] at a site, frozen or not: its shape, its products in both directions,
-/// its row norms, and a copy.
-template <Backend B>
-class WeightView {
+/// What a policy may know of the weight W [m, k] at a site, frozen or not: its shape, its products in both
+/// directions, its row norms, and a copy.
+template <Backend B> class WeightView {
  public:
   using M = typename B::master;
 
@@ -66,8 +64,10 @@ class WeightView {
   /// x W^T (Trans::yes, x [n, k]) or x W (Trans::no, x [n, m])
   [[nodiscard]] Tensor<B> product(B& b, const Tensor<B>& x, Trans t) const {
     Tensor<B> y(b, x.rows(), t == Trans::yes ? rows() : cols());
-    if (frozen_ != nullptr) b.multiply(x.ref(), frozen_->packed(), t, M(0), y.ref());
-    else b.gemm(Trans::no, t, M(1), x.ref(), parameter_->value.cref(), M(0), y.ref());
+    if (frozen_ != nullptr)
+      b.multiply(x.ref(), frozen_->packed(), t, M(0), y.ref());
+    else
+      b.gemm(Trans::no, t, M(1), x.ref(), parameter_->value.cref(), M(0), y.ref());
     return y;
   }
   /// W, [m, k]
@@ -91,16 +91,15 @@ class WeightView {
   const Parameter<B>* parameter_ = nullptr;
 };
 
-/// What a policy is shown. y is x W^T before the bias, which is added to whatever the policy answers. A policy that is
-/// done with y may move from it, so that its memory serves again.
-template <Backend B>
-struct SiteCall {
+/// What a policy is shown. y is x W^T before the bias, which is added to whatever the policy answers. A
+/// policy that is done with y may move from it, so that its memory serves again.
+template <Backend B> struct SiteCall {
   const SiteInfo& site;
   WeightView<B> weight;
-  Var<B> x;                            // [n, k]
-  mutable Var<B> y;                    // [n, m]
-  const MasterTensor<B>* bias;         // [1, m], or null
-  std::span<const index_t> offsets;    // of the batch's sequences, [sequences + 1]
+  Var<B> x;                          // [n, k]
+  mutable Var<B> y;                  // [n, m]
+  const MasterTensor<B>* bias;       // [1, m], or null
+  std::span<const index_t> offsets;  // of the batch's sequences, [sequences + 1]
 };
 
 /// A site policy answers one question: what leaves the site instead of y?
@@ -115,13 +114,11 @@ struct Bare {
 };
 
 /// First p, then q on p's answer. Policies compose; neither knows of the other.
-template <class P, class Q>
-struct Then {
+template <class P, class Q> struct Then {
   P& p;
   Q& q;
   template <Backend B>
-    requires SitePolicy<P, B> && SitePolicy<Q, B>
-  Var<B> visit(const SiteCall<B>& call) const {
+  Var<B> visit(const SiteCall<B>& call) const requires(SitePolicy<P, B>&& SitePolicy<Q, B>) {
     return q.visit(SiteCall<B>{call.site, call.weight, call.x, p.visit(call), call.bias, call.offsets});
   }
 };
@@ -133,13 +130,17 @@ template <Backend B> const MasterTensor<B>& tensor_of(const Parameter<B>& p) { r
 template <class P, class B> inline constexpr bool is_site_policy = SitePolicy<P, B>;
 }  // namespace detail
 
-/// y = x W^T, then what the policy makes of it, then the bias. Weight is Frozen<B> or Parameter<B>; the bias (MasterTensor,
-/// Parameter, or null) [1, m]; `offsets` the sequences of the batch.
+/// y = x W^T, then what the policy makes of it, then the bias. Weight is Frozen<B> or Parameter<B>; the bias
+/// (MasterTensor, Parameter, or null) [1, m]; `offsets` the sequences of the batch. A policy may keep a
+/// reference to `site` and `weight` until the backward pass (Probe does): they live as long as the tape,
+/// temporaries do not.
 template <Backend B, class Weight, class Bias, class P>
-Var<B> at_site(const SiteInfo& site, const Var<B>& x, const Weight& weight, const Bias* bias, std::span<const index_t> offsets, P& policy) {
-  static_assert(detail::is_site_policy<P, B>,
-                "lorica: forward(batch, policy): the policy must model SitePolicy (a visit(const SiteCall<B>&) that returns "
-                "Var<B>). See docs/concepts.md#site-policy.");
+Var<B> at_site(const SiteInfo& site, const Var<B>& x, const Weight& weight, const Bias* bias,
+               std::span<const index_t> offsets, P& policy) {
+  static_assert(
+      detail::is_site_policy<P, B>,
+      "lorica: forward(batch, policy): the policy must model SitePolicy (a visit(const SiteCall<B>&) that returns "
+      "Var<B>). See docs/concepts.md#site-policy.");
   const MasterTensor<B>* shown = nullptr;
   if (bias != nullptr) shown = &detail::tensor_of<B>(*bias);
   Var<B> y = policy.visit(SiteCall<B>{site, WeightView<B>(weight), x, linear(x, weight), shown, offsets});

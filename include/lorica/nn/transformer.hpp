@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// @file lorica/nn/transformer.hpp
-/// Embedding, blocks, and what is read off the last row of states. The model is const and knows nothing of adapters:
-/// forward takes the policy.
+/// Embedding, blocks, and what is read off the last row of states. The model is const and knows nothing of
+/// adapters: forward takes the policy.
 #pragma once
 
 #include <lorica/nn/block.hpp>
@@ -9,21 +9,19 @@
 namespace lorica::nn {
 
 /// The shape of a transformer around its blocks.
-template <class BlockType>
-struct TransformerConfig {
+template <class BlockType> struct TransformerConfig {
   index_t vocabulary = 256;
   index_t width = 64;
   index_t layers = 2;
-  index_t positions = 256;          // longest sequence
-  bool learned_positions = false;   // added to the embedding; else the attention has its own
-  bool embedding_norm = false;      // BERT normalises its embedding
+  index_t positions = 256;         // longest sequence
+  bool learned_positions = false;  // added to the embedding; else the attention has its own
+  bool embedding_norm = false;     // BERT normalises its embedding
   BlockType block = {};
 };
 
-/// A stack of blocks over token ids: a causal language model or an encoder, by what its attention masks. The head of the
-/// language model is the embedding itself (tied). Weight is Frozen<B> or Parameter<B>.
-template <Backend B, class BlockType, class Weight = Frozen<B>>
-class Transformer {
+/// A stack of blocks over token ids: a causal language model or an encoder, by what its attention masks. The
+/// head of the language model is the embedding itself (tied). Weight is Frozen<B> or Parameter<B>.
+template <Backend B, class BlockType, class Weight> class Transformer {
  public:
   using backend = B;
   using block_type = BlockType;
@@ -34,17 +32,21 @@ class Transformer {
 
   Transformer(B& b, const config_type& c, const Source& from)
       : config_(c), embedding_(make<table_of<W>>(b, from, "embedding.weight", c.vocabulary, c.width)) {
-    expects(c.vocabulary > 0 && c.width > 0 && c.layers > 0 && c.positions > 0, "Transformer: vocabulary ", c.vocabulary, ", width ", c.width,
-            ", layers ", c.layers, ", positions ", c.positions, "; all must be above 0");
+    expects(c.vocabulary > 0 && c.width > 0 && c.layers > 0 && c.positions > 0, "Transformer: vocabulary ",
+            c.vocabulary, ", width ", c.width, ", layers ", c.layers, ", positions ", c.positions,
+            "; all must be above 0");
     if constexpr (!Kind<W>::trains) {
       // Shares the table's numbers with the head, through a second packed copy only where packing moves them.
       head_ = Frozen<B>(b, embedding_.ref(), std::shared_ptr<const void>());
     }
-    if (c.learned_positions) positions_ = make<table_of<W>>(b, from, "positions.weight", c.positions, c.width);
+    if (c.learned_positions)
+      positions_ = make<table_of<W>>(b, from, "positions.weight", c.positions, c.width);
     if (c.embedding_norm) embedding_norm_ = c.block.norm.template make<W>(b, from, "embedding.norm", c.width);
     SiteCounter site;
-    for (index_t l = 0; l < c.layers; ++l) blocks_.push_back(c.block.template make<W>(b, from, site, l, c.width));
-    if (BlockType::residual_type::final_norm) final_norm_ = c.block.norm.template make<W>(b, from, "final_norm", c.width);
+    for (index_t l = 0; l < c.layers; ++l)
+      blocks_.push_back(c.block.template make<W>(b, from, site, l, c.width));
+    if (BlockType::residual_type::final_norm)
+      final_norm_ = c.block.norm.template make<W>(b, from, "final_norm", c.width);
     sites_ = site.next;
   }
   Transformer(Transformer&&) = default;
@@ -52,8 +54,7 @@ class Transformer {
 
   /// States after the last block (and the final norm, where the blocks have one), [n, width].
   /// The batch must outlive the tape.
-  template <class P>
-  Var<B> forward(Tape<B>& tape, const Batch<B>& batch, P& policy) const {
+  template <class P> Var<B> forward(Tape<B>& tape, const Batch<B>& batch, P& policy) const {
     check(batch);
     MasterVar<B> r = embedded(tape, batch);
     for (const auto& block : blocks_) r = block(std::move(r), batch, policy);
@@ -67,13 +68,16 @@ class Transformer {
 
   /// The head of the language model, [vocabulary, width]: Frozen<B> or Parameter<B>.
   [[nodiscard]] const auto& head() const {
-    if constexpr (Kind<W>::trains) return embedding_;
-    else return head_;
+    if constexpr (Kind<W>::trains)
+      return embedding_;
+    else
+      return head_;
   }
 
   /// f(SiteInfo, WeightView) for every linear of every block, in order.
   template <class F> void for_each_site(F f) const {
-    for (const auto& block : blocks_) block.for_each_linear([&](const auto& l) { f(l.site, WeightView<B>(l.weight)); });
+    for (const auto& block : blocks_)
+      block.for_each_linear([&](const auto& l) { f(l.site, WeightView<B>(l.weight)); });
   }
   [[nodiscard]] index_t site_count() const noexcept { return sites_; }
 
@@ -99,15 +103,18 @@ class Transformer {
     if (embedding_norm_) r = embedding_norm_->template operator()<typename B::master>(r);
     return r;
   }
-  MasterVar<B> position_rows(Tape<B>& tape, const Batch<B>& batch) const { return embedding(tape, *positions_, batch.places); }
+  MasterVar<B> position_rows(Tape<B>& tape, const Batch<B>& batch) const {
+    return embedding(tape, *positions_, batch.places);
+  }
   void check(const Batch<B>& batch) const {
     for (std::size_t s = 0; s + 1 < batch.where.offsets.size(); ++s) {
       const index_t length = batch.where.offsets[s + 1] - batch.where.offsets[s];
-      expects(length <= config_.positions, "forward: sequence ", s, " has ", length, " tokens, the model has ", config_.positions, " positions");
+      expects(length <= config_.positions, "forward: sequence ", s, " has ", length,
+              " tokens, the model has ", config_.positions, " positions");
     }
     for (std::size_t i = 0; i < batch.ids.host.size(); ++i)
-      expects(batch.ids.host[i] >= 0 && batch.ids.host[i] < config_.vocabulary, "forward: token ", i, " is ", batch.ids.host[i],
-              ", the vocabulary has ", config_.vocabulary);
+      expects(batch.ids.host[i] >= 0 && batch.ids.host[i] < config_.vocabulary, "forward: token ", i, " is ",
+              batch.ids.host[i], ", the vocabulary has ", config_.vocabulary);
   }
 
   config_type config_;
@@ -120,13 +127,6 @@ class Transformer {
   index_t sites_ = 0;
 };
 
-/// Blocks by the families that made them known.
-using GptBlock = Block<LayerNorm, SelfAttention<Unrotated>, Mlp<TanhGelu>, PreNorm>;
-using LlamaBlock = Block<RmsNorm, SelfAttention<Rotary>, GatedSilu, PreNorm>;
-using BertBlock = Block<LayerNorm, SelfAttention<Unrotated>, Mlp<ExactGelu>, PostNorm>;
-
-/// A causal language model of Llama's kind: what the examples and the program train and adapt.
-template <Backend B, class Weight = Frozen<B>> using Decoder = Transformer<B, LlamaBlock, Weight>;
 using DecoderConfig = TransformerConfig<LlamaBlock>;
 
 }  // namespace lorica::nn

@@ -36,7 +36,8 @@ struct Rgb {
                                         {110, 206, 88},
                                         {181, 222, 43},
                                         {253, 231, 37}}};
-  const double at = (std::isnan(position) ? 0.0 : std::clamp(position, 0.0, 1.0)) * static_cast<double>(anchor.size() - 1);
+  const double at =
+      (std::isnan(position) ? 0.0 : std::clamp(position, 0.0, 1.0)) * static_cast<double>(anchor.size() - 1);
   const auto below = std::min(static_cast<std::size_t>(at), anchor.size() - 2);
   const auto mix = [&](int a, int b) {
     return static_cast<int>(std::lround(a + (at - static_cast<double>(below)) * (b - a)));

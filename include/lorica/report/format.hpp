@@ -15,7 +15,7 @@ namespace lorica::report {
 
 /// 2.50 with so many digits after the point.
 [[nodiscard]] inline std::string fixed(double value, int digits) {
-  char text[400];                                     // the longest double has 309 digits before the point
+  char text[400];  // the longest double has 309 digits before the point
   const auto end = std::to_chars(text, text + sizeof text, value, std::chars_format::fixed, digits);
   return {text, end.ptr};
 }

@@ -34,7 +34,7 @@ struct HeatMap {
 };
 
 struct TerminalStyle {
-  Color color = Color::off;                             ///< `terminal_color(1)` asks the terminal
+  Color color = Color::off;  ///< `terminal_color(1)` asks the terminal
   int width = 80;
 };
 
@@ -57,7 +57,7 @@ class HeatView {
       low = std::min(low, value);
       high = std::max(high, value);
     }
-    if (low > high) low = high = 0;                     // nothing to show on this scale
+    if (low > high) low = high = 0;  // nothing to show on this scale
     if (heat.scale == Scale::logarithmic) low = std::max(low, high * 1e-6);
     const auto longest = [&](int precision) {
       std::size_t width = 0;
@@ -98,7 +98,7 @@ class HeatView {
   double low = std::numeric_limits<double>::infinity();
   double high = -std::numeric_limits<double>::infinity();
   int digits = 3;
-  std::optional<std::size_t> brightest{};               // index into the values; the first of equals
+  std::optional<std::size_t> brightest{};  // index into the values; the first of equals
 };
 
 /// XML text: markup escaped, on one line, valid UTF-8.
@@ -106,12 +106,23 @@ class HeatView {
   std::string out;
   for (const char c : one_line(text)) {
     switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '"': out += "&quot;"; break;
-      case '\'': out += "&apos;"; break;
-      default: out += c;
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      case '\'':
+        out += "&apos;";
+        break;
+      default:
+        out += c;
     }
   }
   return out;
@@ -186,10 +197,10 @@ class HeatView {
 /// The map as one SVG that needs nothing else: readable on light and dark pages, every cell's value in a
 /// tooltip and, where there is room, in the cell; the brightest cell is outlined.
 [[nodiscard]] inline std::string to_svg(const HeatMap& map) {
-  constexpr double letter = 7.3;                        // width of a monospaced character at 12 px
-  constexpr double height = 24;                         // of a cell
+  constexpr double letter = 7.3;  // width of a monospaced character at 12 px
+  constexpr double height = 24;   // of a cell
   constexpr double margin = 12;
-  constexpr std::size_t longest = 40;                   // characters of a label; the tooltip has all of them
+  constexpr std::size_t longest = 40;  // characters of a label; the tooltip has all of them
   const detail::HeatView view(map);
   const auto px = [](double length) { return fixed(length, 1); };
   const auto rows = static_cast<double>(view.rows);
@@ -204,16 +215,16 @@ class HeatView {
   const double top = margin + (map.title.empty() ? 0 : 24) + (slanted ? name * 0.71 + 14 : 20);
   const double bottom = top + rows * height + 16;
   const std::string brightest = view.brightest_described();
-  const double title = 1.17 * letter * static_cast<double>(display_width(map.title));      // at 14 px
+  const double title = 1.17 * letter * static_cast<double>(display_width(map.title));  // at 14 px
   const double told = letter * static_cast<double>(display_width(brightest));
   const double labelled = left + columns * cell + (slanted ? name * 0.71 : 0);
   const std::string wide = px(std::max({labelled, left + 210, margin + title, margin + told}) + margin);
   const std::string tall = px(bottom + 60);
 
-  std::string out = message(R"(<svg xmlns="http://www.w3.org/2000/svg" class="lorica-heat" role="img" )",
-                            "width=\"", wide, "\" height=\"", tall, "\" viewBox=\"0 0 ", wide, ' ', tall,
-                            "\">\n<title>", detail::xml(map.title.empty() ? "heat map" : map.title),
-                            "</title>\n");
+  std::string out =
+      message(R"(<svg xmlns="http://www.w3.org/2000/svg" class="lorica-heat" role="img" )", "width=\"", wide,
+              "\" height=\"", tall, "\" viewBox=\"0 0 ", wide, ' ', tall, "\">\n<title>",
+              detail::xml(map.title.empty() ? "heat map" : map.title), "</title>\n");
   out += R"(<style>
 .lorica-heat text{font:12px ui-monospace,Menlo,Consolas,"DejaVu Sans Mono",monospace}
 .lorica-heat .title{font-size:14px;font-weight:bold}.lorica-heat .value{font-size:11px}
@@ -264,7 +275,7 @@ class HeatView {
       if (view.is_brightest(r, c)) mark = message("<rect class=\"mark\" ", place, "/>\n");
     }
   }
-  out += mark;                                          // last, so that no neighbour covers its edge
+  out += mark;  // last, so that no neighbour covers its edge
   out += message("<rect x=\"", px(left), "\" y=\"", px(bottom), "\" width=\"200\" height=\"12\" ",
                  "fill=\"url(#lorica-heat-scale)\"/>\n");
   text(left, bottom + 26, "class=\"ink\"", significant(view.low));

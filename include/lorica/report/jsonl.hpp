@@ -31,7 +31,7 @@ class JsonLines {
     errno = 0;
     out_.open(path_, std::ios::binary | (mode == Open::append ? std::ios::app : std::ios::trunc));
     check("cannot open '", ", expected a file in a folder that exists and may be written");
-    if (torn) put("\n");                   // a run that was killed must not spoil the first line of the next
+    if (torn) put("\n");  // a run that was killed must not spoil the first line of the next
   }
 
   void write(std::initializer_list<io::json::Member> fields) { write(io::json::Object(fields)); }

@@ -26,21 +26,21 @@ namespace lorica::report {
 }
 
 struct ProgressConfig {
-  index_t total = 0;                                     ///< steps; the bar is full there
-  index_t start = 0;                                     ///< steps done before, by the run that is resumed
-  std::string label{};                                   ///< in front of the bar
-  std::ostream* out = nullptr;                           ///< null: standard error, and only if a terminal
-  int width = 0;                                         ///< columns; 0: the terminal's
-  double interval = 0.1;                                 ///< seconds between two drawings at least
-  double memory = 5;                                     ///< seconds after which a rate is forgotten to 1/e
+  index_t total = 0;            ///< steps; the bar is full there
+  index_t start = 0;            ///< steps done before, by the run that is resumed
+  std::string label{};          ///< in front of the bar
+  std::ostream* out = nullptr;  ///< null: standard error, and only if a terminal
+  int width = 0;                ///< columns; 0: the terminal's
+  double interval = 0.1;        ///< seconds between two drawings at least
+  double memory = 5;            ///< seconds after which a rate is forgotten to 1/e
   std::function<double()> clock = steady_seconds;
 };
 
 /// What one step adds to the line.
 struct ProgressStep {
-  index_t step = 0;                                      ///< steps done, this one included
+  index_t step = 0;                                        ///< steps done, this one included
   double loss = std::numeric_limits<double>::quiet_NaN();  ///< NaN: not shown
-  index_t tokens = 0;                                    ///< since the last update
+  index_t tokens = 0;                                      ///< since the last update
 };
 
 /// Draws over its own line while it lives, and ends it.
@@ -92,7 +92,7 @@ class Progress {
  private:
   [[nodiscard]] std::string line() const {
     const double left = static_cast<double>(std::max<index_t>(0, config_.total - last_.step));
-    const double pace = steps_ > 0 ? seconds_ / steps_ : 0;      // seconds a step; 0: unknown
+    const double pace = steps_ > 0 ? seconds_ / steps_ : 0;  // seconds a step; 0: unknown
     const std::string total = std::to_string(config_.total);
     std::string facts = pad(std::to_string(last_.step), total.size(), Align::right) + "/" + total;
     if (!std::isnan(last_.loss)) facts += "  loss " + fixed(last_.loss, 4);
@@ -109,8 +109,8 @@ class Progress {
   }
 
   [[nodiscard]] std::string bar(std::size_t width) const {
-    const double part = config_.total > 0
-                            ? static_cast<double>(last_.step) / static_cast<double>(config_.total) : 1;
+    const double part =
+        config_.total > 0 ? static_cast<double>(last_.step) / static_cast<double>(config_.total) : 1;
     const auto full = static_cast<std::size_t>(std::clamp(part, 0.0, 1.0) * static_cast<double>(width));
     const bool head = full < width;
     return "[" + std::string(full, '=') + (head ? ">" : "") +
@@ -127,12 +127,12 @@ class Progress {
 
   ProgressConfig config_;
   ProgressStep last_;
-  double timed_ = 0;                                     // of the last update
-  double drawn_ = never;                                 // of the last drawing
+  double timed_ = 0;      // of the last update
+  double drawn_ = never;  // of the last drawing
   double seconds_ = 0;
   double tokens_ = 0;
   double steps_ = 0;
-  std::size_t shown_ = 0;                                // columns of the line now on the screen
+  std::size_t shown_ = 0;  // columns of the line now on the screen
   bool finished_ = false;
 };
 

@@ -11,8 +11,8 @@
 
 namespace lorica::report {
 
-/// Layers down, the roles that occur across, in the order of Role. Two sites of one layer and role share a cell: their
-/// values add.
+/// Layers down, the roles that occur across, in the order of Role. Two sites of one layer and role share a
+/// cell: their values add.
 [[nodiscard]] inline HeatMap site_map(std::string title, const adapt::SiteScores& scores) {
   index_t layers = 0;
   std::vector<int> column(role_count, -1);
@@ -27,7 +27,8 @@ namespace lorica::report {
       map.column_labels.emplace_back(name_of(static_cast<Role>(r)));
     }
   for (index_t l = 0; l < layers; ++l) map.row_labels.push_back(message("block ", l));
-  map.values.assign(map.row_labels.size() * map.column_labels.size(), std::numeric_limits<double>::quiet_NaN());
+  map.values.assign(map.row_labels.size() * map.column_labels.size(),
+                    std::numeric_limits<double>::quiet_NaN());
   for (std::size_t i = 0; i < scores.sites.size(); ++i) {
     const auto& s = scores.sites[i];
     double& cell = map.values[static_cast<std::size_t>(s.layer) * map.column_labels.size() +

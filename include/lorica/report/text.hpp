@@ -25,7 +25,8 @@ enum class Align { left, right, center };
 /// The text on one line: valid UTF-8, control characters as spaces.
 [[nodiscard]] inline std::string one_line(std::string_view text) {
   std::string out = io::to_valid_utf8(text);
-  std::ranges::replace_if(out, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }, ' ');
+  std::ranges::replace_if(
+      out, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }, ' ');
   return out;
 }
 

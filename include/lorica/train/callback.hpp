@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// @file lorica/train/callback.hpp
-/// Observers of a run: trailing arguments of fit, with any of the hooks below. What a callback lacks costs nothing.
+/// Observers of a run: trailing arguments of fit, with any of the hooks below. What a callback lacks costs
+/// nothing.
 ///   begin(run)                 before the first step; may restore the run's state
 ///   step(run, StepInfo)        after each optimiser step, gradients still in place
 ///   end(run)                   after the last step, or a stop
@@ -15,24 +16,23 @@
 namespace lorica::train {
 
 struct StepInfo {
-  index_t step = 0;         // 0-based, just made
-  index_t steps = 0;        // of the run
-  double loss = 0;          // mean over the targets of this step, without the regulariser, nats
-  double penalty = 0;       // the regulariser
-  double gradient_norm = 0; // before clipping
+  index_t step = 0;          // 0-based, just made
+  index_t steps = 0;         // of the run
+  double loss = 0;           // mean over the targets of this step, without the regulariser, nats
+  double penalty = 0;        // the regulariser
+  double gradient_norm = 0;  // before clipping
   double lr = 0;
-  index_t targets = 0;      // of this step
-  double seconds = 0;       // of this step
+  index_t targets = 0;  // of this step
+  double seconds = 0;   // of this step
 };
 
 /// What a callback may see and touch of a run under way. `step` is the next step to make.
-template <Backend B>
-struct Run {
+template <Backend B> struct Run {
   B& backend;
   index_t& step;
   index_t steps;
-  std::string identity;                                   // of model, method and configuration: a state belongs to one
-  std::function<void(StateVisitor<B>&)> visit_state;      // all that evolves
+  std::string identity;  // of model, method and configuration: a state belongs to one
+  std::function<void(StateVisitor<B>&)> visit_state;  // all that evolves
 };
 
 /// A line every so many steps, and after the last.
@@ -40,7 +40,8 @@ struct PrintLoss {
   std::ostream& out;
   index_t every = 50;
   template <class R> void step(const R&, const StepInfo& s) const {
-    if ((every > 0 && (s.step + 1) % every == 0) || s.step + 1 == s.steps) out << "step " << s.step + 1 << '/' << s.steps << "  loss " << s.loss << '\n';
+    if ((every > 0 && (s.step + 1) % every == 0) || s.step + 1 == s.steps)
+      out << "step " << s.step + 1 << '/' << s.steps << "  loss " << s.loss << '\n';
   }
 };
 
@@ -57,12 +58,20 @@ struct StopWhen {
 };
 
 namespace detail {
-template <class C, class R> void call_begin(C& c, R& r) { if constexpr (requires { c.begin(r); }) c.begin(r); }
-template <class C, class R> void call_step(C& c, R& r, const StepInfo& s) { if constexpr (requires { c.step(r, s); }) c.step(r, s); }
-template <class C, class R> void call_end(C& c, R& r) { if constexpr (requires { c.end(r); }) c.end(r); }
+template <class C, class R> void call_begin(C& c, R& r) {
+  if constexpr (requires { c.begin(r); }) c.begin(r);
+}
+template <class C, class R> void call_step(C& c, R& r, const StepInfo& s) {
+  if constexpr (requires { c.step(r, s); }) c.step(r, s);
+}
+template <class C, class R> void call_end(C& c, R& r) {
+  if constexpr (requires { c.end(r); }) c.end(r);
+}
 template <class C> bool call_stop(C& c) {
-  if constexpr (requires { c.stop(); }) return c.stop();
-  else return false;
+  if constexpr (requires { c.stop(); })
+    return c.stop();
+  else
+    return false;
 }
 }  // namespace detail
 

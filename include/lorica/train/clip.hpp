@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// @file lorica/train/clip.hpp
-/// Gradients as a whole: their global norm, whether they are finite, and the multiple that brings them to a norm.
+/// Gradients as a whole: their global norm, whether they are finite, and the multiple that brings them to a
+/// norm.
 #pragma once
 
 #include <lorica/autograd/parameter.hpp>
@@ -12,8 +13,7 @@
 namespace lorica::train {
 
 /// |g| over all gradients of trainee. Not finite: NumericError naming the step and the first tensor at fault.
-template <Backend B, class Trainee>
-double gradient_norm(B& b, Trainee& trainee, index_t step) {
+template <Backend B, class Trainee> double gradient_norm(B& b, Trainee& trainee, index_t step) {
   double squares = 0;
   trainee.for_each_parameter([&](Parameter<B>& p, double) {
     if (p.grad.empty()) return;
@@ -26,18 +26,18 @@ double gradient_norm(B& b, Trainee& trainee, index_t step) {
 }
 
 /// The name of the first parameter that holds a number that is not finite; empty where none does.
-template <Backend B, class Trainee>
-std::string first_not_finite(B& b, Trainee& trainee) {
+template <Backend B, class Trainee> std::string first_not_finite(B& b, Trainee& trainee) {
   std::string name;
   trainee.for_each_parameter([&](Parameter<B>& p, double) {
     // Number by number, on the host: a square may overflow where the number itself is finite.
-    if (name.empty() && !std::ranges::all_of(p.value.template host<double>(b), [](double x) { return std::isfinite(x); })) name = p.name;
+    if (name.empty() &&
+        !std::ranges::all_of(p.value.template host<double>(b), [](double x) { return std::isfinite(x); }))
+      name = p.name;
   });
   return name;
 }
 
-template <Backend B, class Trainee>
-void scale_gradients(B& b, Trainee& trainee, double s) {
+template <Backend B, class Trainee> void scale_gradients(B& b, Trainee& trainee, double s) {
   using M = typename B::master;
   trainee.for_each_parameter([&](Parameter<B>& p, double) {
     if (!p.grad.empty()) b.map(p.grad.size(), fn::Scale<M>{M(s)}, p.grad.data(), p.grad.cref().data);
@@ -45,8 +45,7 @@ void scale_gradients(B& b, Trainee& trainee, double s) {
 }
 
 /// Brings the global norm down to `most`, if it is above; PyTorch's clip_grad_norm_, 1e-6 included. 0 is off.
-template <Backend B, class Trainee>
-void clip_gradients(B& b, Trainee& trainee, double norm, double most) {
+template <Backend B, class Trainee> void clip_gradients(B& b, Trainee& trainee, double norm, double most) {
   if (most > 0 && norm + 1e-6 > most) scale_gradients(b, trainee, most / (norm + 1e-6));
 }
 

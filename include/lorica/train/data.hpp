@@ -15,16 +15,19 @@ concept Data = requires(const D& d, nn::Sequences& to, index_t i) {
   { d.append(to, i) } -> std::same_as<void>;
 };
 
-/// A text cut into windows of `length` tokens that do not overlap; the target of a token is the one that follows.
+/// A text cut into windows of `length` tokens that do not overlap; the target of a token is the one that
+/// follows.
 class Windows {
  public:
-  struct config { index_t length = 256; };
+  struct config {
+    index_t length = 256;
+  };
 
   Windows() = default;
   Windows(std::vector<std::int32_t> tokens, const config& c) : tokens_(std::move(tokens)), length_(c.length) {
     expects(length_ > 0, "windows: a length of ", length_, " tokens, expected at least 1");
-    expects(static_cast<index_t>(tokens_.size()) > length_, "windows: ", tokens_.size(), " tokens are too few for one window of ", length_,
-            " and the token that follows");
+    expects(static_cast<index_t>(tokens_.size()) > length_, "windows: ", tokens_.size(),
+            " tokens are too few for one window of ", length_, " and the token that follows");
     const index_t n = (static_cast<index_t>(tokens_.size()) - 1) / length_;
     for (index_t i = 0; i < n; ++i) starts_.push_back(static_cast<std::size_t>(i * length_));
   }
@@ -48,13 +51,14 @@ class Windows {
     Windows some = *this;
     some.starts_.clear();
     const index_t take = std::min(n, size());
-    for (index_t i = 0; i < take; ++i) some.starts_.push_back(starts_[static_cast<std::size_t>(i * size() / take)]);
+    for (index_t i = 0; i < take; ++i)
+      some.starts_.push_back(starts_[static_cast<std::size_t>(i * size() / take)]);
     return some;
   }
 
  private:
   std::vector<std::int32_t> tokens_;
-  std::vector<std::size_t> starts_;   // of the windows
+  std::vector<std::size_t> starts_;  // of the windows
   index_t length_ = 0;
 };
 
@@ -64,7 +68,8 @@ inline Windows windows(std::span<const std::uint8_t> text, const Windows::config
 }
 static_assert(Data<Windows>);
 
-/// A shuffle of all samples per epoch. Position p of the run is a function of the seed alone, so a cursor is a number.
+/// A shuffle of all samples per epoch. Position p of the run is a function of the seed alone, so a cursor is
+/// a number.
 class Shuffle {
  public:
   Shuffle(Seed seed, index_t size) : seed_(seed), size_(size) { expects(size > 0, "data: no samples"); }

@@ -10,12 +10,12 @@
 
 namespace lorica::train {
 
-/// Bytes. Activations are measured: a batch of the first sample and one of it twice are run forward, and the rest are
-/// taken to be like it.
+/// Bytes. Activations are measured: a batch of the first sample and one of it twice are run forward, and the
+/// rest are taken to be like it.
 struct Memory {
-  std::size_t weights = 0;       // of the model that do not train, as held, packing included
-  std::size_t activations = 0;   // saved for the backward pass by one batch
-  std::size_t parameters = 0;    // that train
+  std::size_t weights = 0;      // of the model that do not train, as held, packing included
+  std::size_t activations = 0;  // saved for the backward pass by one batch
+  std::size_t parameters = 0;   // that train
   std::size_t gradients = 0;
   std::size_t moments = 0;
   [[nodiscard]] std::size_t total() const { return weights + activations + parameters + gradients + moments; }
@@ -28,15 +28,15 @@ template <Backend B, class T> std::size_t weight_bytes(const Tensor<B, T>& w) { 
 }  // namespace detail
 
 /// Bytes of every weight of the model.
-template <Backend B, class Model>
-std::size_t weight_bytes(const Model& model) {
+template <Backend B, class Model> std::size_t weight_bytes(const Model& model) {
   std::size_t n = 0;
   model.for_each_weight([&](const std::string&, const auto& w) { n += detail::weight_bytes(w); });
   return n;
 }
 
 template <Backend B, class Model, Trainee<B> T, Data D, class O = nn::NextToken>
-Memory estimate(B& b, const Model& model, T& trainee, const D& data, const FitConfig& c, const O& objective = {}) {
+Memory estimate(B& b, const Model& model, T& trainee, const D& data, const FitConfig& c,
+                const O& objective = {}) {
   Memory m;
   std::set<const void*> trained;
   trainee.for_each_parameter([&](Parameter<B>& p, double rate) {
@@ -57,7 +57,8 @@ Memory estimate(B& b, const Model& model, T& trainee, const D& data, const FitCo
     return tape.account().live;
   };
   if constexpr (requires { trainee.phase(std::optional<std::uint64_t>()); }) trainee.phase(std::uint64_t{0});
-  const std::size_t one = saved(1), two = saved(2);  // the second sample repeats what grows with the batch alone
+  const std::size_t one = saved(1),
+                    two = saved(2);  // the second sample repeats what grows with the batch alone
   if constexpr (requires { trainee.phase(std::optional<std::uint64_t>()); }) trainee.phase(std::nullopt);
   m.activations = one + (two - one) * static_cast<std::size_t>(c.batch - 1);
   return m;
@@ -68,8 +69,9 @@ inline void print(std::ostream& out, const Memory& m) {
   const auto mb = [](std::size_t n) { return double(n) / 1048576.0; };
   const auto precision = out.precision(1);
   const auto flags = out.setf(std::ios::fixed, std::ios::floatfield);
-  out << "memory: weights " << mb(m.weights) << " MiB, activations " << mb(m.activations) << ", parameters " << mb(m.parameters)
-      << ", gradients " << mb(m.gradients) << ", moments " << mb(m.moments) << "; about " << mb(m.total()) << " MiB in all\n";
+  out << "memory: weights " << mb(m.weights) << " MiB, activations " << mb(m.activations) << ", parameters "
+      << mb(m.parameters) << ", gradients " << mb(m.gradients) << ", moments " << mb(m.moments) << "; about "
+      << mb(m.total()) << " MiB in all\n";
   out.precision(precision);
   out.flags(flags);
 }

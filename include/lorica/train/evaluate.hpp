@@ -13,7 +13,8 @@ namespace lorica::train {
 
 /// Nats for a target, over all samples of `data`.
 template <Backend B, class Model, class P, Data D, class O = nn::NextToken>
-double evaluate(B& b, const Model& model, P& policy, const D& data, index_t batch = 16, const O& objective = {}) {
+double evaluate(B& b, const Model& model, P& policy, const D& data, index_t batch = 16,
+                const O& objective = {}) {
   expects(batch > 0, "evaluate: a batch of ", batch, ", expected at least 1");
   if constexpr (requires { policy.phase(std::optional<std::uint64_t>()); }) policy.phase(std::nullopt);
   double sum = 0;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /// @file lorica/train/fit.hpp
-/// Walking downhill. One step: forward and backward over `accumulate` batches; the sum of gradients divided by the count
-/// of targets; the regulariser, once; clip; AdamW; then the trainee's own after_step (an allocator, say).
+/// Walking downhill. One step: forward and backward over `accumulate` batches; the sum of gradients divided
+/// by the count of targets; the regulariser, once; clip; AdamW; then the trainee's own after_step (an
+/// allocator, say).
 #pragma once
 
 #include <lorica/nn/objective.hpp>
@@ -19,13 +20,13 @@ namespace lorica::train {
 
 struct FitConfig {
   index_t steps = 100;
-  index_t batch = 16;          // samples at a time
-  index_t accumulate = 1;      // batches an optimiser step
+  index_t batch = 16;      // samples at a time
+  index_t accumulate = 1;  // batches an optimiser step
   AdamW optimizer = {};
   Schedule schedule = {};
-  double clip = 1;             // global norm; 0 is off
-  Seed seed = 0;               // of the data's order
-  std::string identity = {};   // of model and method: a checkpoint belongs to one
+  double clip = 1;            // global norm; 0 is off
+  Seed seed = 0;              // of the data's order
+  std::string identity = {};  // of model and method: a checkpoint belongs to one
 
   /// What a resumed run must agree on to end as the uninterrupted one.
   [[nodiscard]] std::string whole_identity() const {
@@ -34,42 +35,48 @@ struct FitConfig {
       char text[32];
       return std::string(text, std::to_chars(text, text + sizeof text, x).ptr);
     };
-    return message(identity, "; steps ", steps, ", batch ", batch, " x ", accumulate, ", lr ", exact(o.lr), ", betas ", exact(o.beta1), ' ',
-                   exact(o.beta2), ", eps ", exact(o.eps), ", decay ", exact(o.weight_decay), ", schedule ", int(schedule.shape), ' ',
-                   schedule.warmup, ' ', exact(schedule.floor), ", clip ", exact(clip), ", seed ", seed);
+    return message(identity, "; steps ", steps, ", batch ", batch, " x ", accumulate, ", lr ", exact(o.lr),
+                   ", betas ", exact(o.beta1), ' ', exact(o.beta2), ", eps ", exact(o.eps), ", decay ",
+                   exact(o.weight_decay), ", schedule ", int(schedule.shape), ' ', schedule.warmup, ' ',
+                   exact(schedule.floor), ", clip ", exact(clip), ", seed ", seed);
   }
   void validate() const {
     expects(steps > 0, "fit: ", steps, " steps, expected at least 1");
-    expects(batch > 0 && accumulate > 0, "fit: a batch of ", batch, " accumulated ", accumulate, " times, expected at least 1 and 1");
-    expects(optimizer.lr > 0 && std::isfinite(optimizer.lr), "fit: the learning rate is ", optimizer.lr, ", expected above 0");
-    expects(optimizer.beta1 >= 0 && optimizer.beta1 < 1 && optimizer.beta2 >= 0 && optimizer.beta2 < 1, "fit: the betas are ",
-            optimizer.beta1, " and ", optimizer.beta2, ", expected 0 <= beta < 1");
-    expects(optimizer.eps > 0 && optimizer.weight_decay >= 0, "fit: eps is ", optimizer.eps, " and the weight decay ",
-            optimizer.weight_decay, ", expected above 0, and 0 or above");
+    expects(batch > 0 && accumulate > 0, "fit: a batch of ", batch, " accumulated ", accumulate,
+            " times, expected at least 1 and 1");
+    expects(optimizer.lr > 0 && std::isfinite(optimizer.lr), "fit: the learning rate is ", optimizer.lr,
+            ", expected above 0");
+    expects(optimizer.beta1 >= 0 && optimizer.beta1 < 1 && optimizer.beta2 >= 0 && optimizer.beta2 < 1,
+            "fit: the betas are ", optimizer.beta1, " and ", optimizer.beta2, ", expected 0 <= beta < 1");
+    expects(optimizer.eps > 0 && optimizer.weight_decay >= 0, "fit: eps is ", optimizer.eps,
+            " and the weight decay ", optimizer.weight_decay, ", expected above 0, and 0 or above");
     expects(clip >= 0, "fit: clipping at a norm of ", clip, ", expected 0 (off) or above");
     schedule.validate(steps);
   }
 };
 
 struct FitResult {
-  index_t steps = 0;           // made in all, before and after a resume
-  double loss = 0;             // of the last step made here
-  double seconds = 0;          // spent in steps made here
-  index_t targets = 0;         // seen in steps made here
-  bool stopped = false;        // by a callback, before the last step
+  index_t steps = 0;     // made in all, before and after a resume
+  double loss = 0;       // of the last step made here
+  double seconds = 0;    // spent in steps made here
+  index_t targets = 0;   // seen in steps made here
+  bool stopped = false;  // by a callback, before the last step
 };
 
-/// Trains `trainee` (adapters, or Everything of a model) on `data`. The model is const where the trainee is adapters.
-/// Throws NumericError naming step and tensor when a loss or a gradient is not finite; ConfigError before the first step.
+/// Trains `trainee` (adapters, or Everything of a model) on `data`. The model is const where the trainee is
+/// adapters. Throws NumericError naming step and tensor when a loss or a gradient is not finite; ConfigError
+/// before the first step.
 template <Backend B, class Model, Trainee<B> T, Data D, class O, class... Callbacks>
-  requires nn::Objective<O, Model, B>
-FitResult fit(B& b, const Model& model, T& trainee, const D& data, const FitConfig& c, const O& objective, Callbacks&&... callbacks) {
+  requires(nn::Objective<O, Model, B>)
+FitResult fit(B& b, const Model& model, T& trainee, const D& data, const FitConfig& c, const O& objective,
+              Callbacks&&... callbacks) {
   using clock = std::chrono::steady_clock;
   c.validate();
   typename AdamW::state<B> optimizer;
   Shuffle order(c.seed, data.size());
   index_t step = 0;
-  Run<B> run{b, step, c.steps, message(c.whole_identity(), ", samples ", data.size()), [&](StateVisitor<B>& v) {
+  Run<B> run{b, step, c.steps, message(c.whole_identity(), ", samples ", data.size()),
+             [&](StateVisitor<B>& v) {
                v.count("step", step);
                trainee.visit_state(v);
                trainee.for_each_parameter([&](Parameter<B>& p, double) { optimizer.visit_state(v, b, p); });
@@ -87,7 +94,8 @@ FitResult fit(B& b, const Model& model, T& trainee, const D& data, const FitConf
       nn::Sequences samples;
       for (index_t i = 0; i < c.batch; ++i) data.append(samples, order(draw * c.batch + i));
       const nn::Batch<B> batch(b, samples);
-      if constexpr (requires { trainee.phase(std::optional<std::uint64_t>()); }) trainee.phase(static_cast<std::uint64_t>(draw));
+      if constexpr (requires { trainee.phase(std::optional<std::uint64_t>()); })
+        trainee.phase(static_cast<std::uint64_t>(draw));
       Tape<B> tape(b);
       const auto loss = objective.loss(tape, model, trainee, batch);
       info.loss += loss.sum.value().template host<double>(b)[0];
@@ -98,13 +106,17 @@ FitResult fit(B& b, const Model& model, T& trainee, const D& data, const FitConf
     info.loss /= double(info.targets);
     if (!std::isfinite(info.loss)) {
       const std::string fault = first_not_finite(b, trainee);
-      const char* found = std::isnan(info.loss) ? "nan" : info.loss > 0 ? "inf" : "-inf";  // a stream may print -nan
+      const char* found = std::isnan(info.loss) ? "nan"
+                          : info.loss > 0       ? "inf"
+                                                : "-inf";  // a stream may print -nan
       throw NumericError(message("step ", step, ": the loss is ", found,
-                                 fault.empty() ? ", though every parameter is finite" : ", and the parameter " + fault + " is not finite",
-                                 "; lower the learning rate (", info.lr, " at this step), or look for tokens the model has never seen"));
+                                 fault.empty() ? ", though every parameter is finite"
+                                               : ", and the parameter " + fault + " is not finite",
+                                 "; lower the learning rate (", info.lr,
+                                 " at this step), or look for tokens the model has never seen"));
     }
     scale_gradients(b, trainee, 1.0 / double(info.targets));
-    if constexpr (requires(Tape<B>& t) { trainee.penalty(t); }) {
+    if constexpr (requires(Tape<B> & t) { trainee.penalty(t); }) {
       Tape<B> tape(b);
       if (const auto penalty = trainee.penalty(tape)) {
         info.penalty = penalty->value().template host<double>(b)[0];
@@ -134,7 +146,8 @@ FitResult fit(B& b, const Model& model, T& trainee, const D& data, const FitConf
 /// With the language model's own objective.
 template <Backend B, class Model, Trainee<B> T, Data D, class... Callbacks>
   requires(!(nn::Objective<std::remove_cvref_t<Callbacks>, Model, B> || ...))
-FitResult fit(B& b, const Model& model, T& trainee, const D& data, const FitConfig& c, Callbacks&&... callbacks) {
+FitResult fit(B& b, const Model& model, T& trainee, const D& data, const FitConfig& c,
+              Callbacks&&... callbacks) {
   return fit(b, model, trainee, data, c, nn::NextToken{}, std::forward<Callbacks>(callbacks)...);
 }
 

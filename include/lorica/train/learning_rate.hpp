@@ -14,9 +14,10 @@ namespace lorica::train {
 struct Schedule {
   enum Shape { constant, linear, cosine } shape = constant;
   index_t warmup = 0;
-  double floor = 0;   // multiple of the peak at the end
+  double floor = 0;  // multiple of the peak at the end
 
-  /// The multiple for step t of `total`, t from 0. Warm-up step t gives (t + 1) / warmup, so that no step is lost at 0.
+  /// The multiple for step t of `total`, t from 0. Warm-up step t gives (t + 1) / warmup, so that no step is
+  /// lost at 0.
   [[nodiscard]] double operator()(index_t t, index_t total) const {
     if (t < warmup) return double(t + 1) / double(warmup);
     if (shape == constant || total <= warmup) return 1;
@@ -26,7 +27,8 @@ struct Schedule {
   }
   void validate(index_t total) const {
     expects(warmup >= 0 && warmup <= total, "schedule: a warm-up of ", warmup, " steps in a run of ", total);
-    expects(floor >= 0 && floor <= 1, "schedule: the floor is ", floor, ", expected 0 to 1 (a multiple of the peak)");
+    expects(floor >= 0 && floor <= 1, "schedule: the floor is ", floor,
+            ", expected 0 to 1 (a multiple of the peak)");
   }
 };
 

@@ -11,7 +11,8 @@
 
 namespace lorica::train {
 
-/// w <- w (1 - lr decay); m, v moving averages of g and g^2; w <- w - lr / (1 - beta1^t) m / (sqrt(v / (1 - beta2^t)) + eps).
+/// w <- w (1 - lr decay); m, v moving averages of g and g^2; w <- w - lr / (1 - beta1^t) m / (sqrt(v / (1 -
+/// beta2^t)) + eps).
 struct AdamW {
   double lr = 1e-3;
   double beta1 = 0.9;
@@ -23,13 +24,13 @@ struct AdamW {
 };
 
 namespace detail {
-template <class M>
-struct AdamWStep {
+template <class M> struct AdamWStep {
   M* w;
   const M* g;
   M* mean;
   M* square;
-  M rest1, beta2, rest2, keep, step, root, eps;   // rest = 1 - beta, taken in double: in float it would lose 4 digits
+  M rest1, beta2, rest2, keep, step, root,
+      eps;  // rest = 1 - beta, taken in double: in float it would lose 4 digits
   LORICA_HD void operator()(index_t i) const {
     using std::sqrt;
     mean[i] += rest1 * (g[i] - mean[i]);
@@ -40,18 +41,20 @@ struct AdamWStep {
 }  // namespace detail
 
 /// The moments of every parameter, by name; born at a parameter's first step, at zero.
-template <Backend B>
-class AdamW::state {
+template <Backend B> class AdamW::state {
  public:
   using M = typename B::master;
 
   /// One step of p, whose gradient is in place, at learning rate `rate`. `step` counts from 1.
   void update(B& b, const AdamW& c, Parameter<B>& p, double rate, index_t step) {
     auto& m = moments(b, p);
-    const double correct1 = 1 - std::pow(c.beta1, double(step)), correct2 = 1 - std::pow(c.beta2, double(step));
-    b.for_each_index(p.value.size(),
-                     detail::AdamWStep<M>{p.value.data(), p.grad.cref().data, m.mean.data(), m.square.data(), M(1 - c.beta1), M(c.beta2),
-                                          M(1 - c.beta2), M(1 - rate * c.weight_decay), M(rate / correct1), M(std::sqrt(correct2)), M(c.eps)});
+    const double correct1 = 1 - std::pow(c.beta1, double(step)),
+                 correct2 = 1 - std::pow(c.beta2, double(step));
+    b.for_each_index(
+        p.value.size(),
+        detail::AdamWStep<M>{p.value.data(), p.grad.cref().data, m.mean.data(), m.square.data(),
+                             M(1 - c.beta1), M(c.beta2), M(1 - c.beta2), M(1 - rate * c.weight_decay),
+                             M(rate / correct1), M(std::sqrt(correct2)), M(c.eps)});
   }
   /// The moments of p join the tree of state; call for every parameter.
   void visit_state(StateVisitor<B>& v, B& b, const Parameter<B>& p) {
@@ -61,7 +64,9 @@ class AdamW::state {
   }
 
  private:
-  struct Moments { MasterTensor<B> mean, square; };
+  struct Moments {
+    MasterTensor<B> mean, square;
+  };
   Moments& moments(B& b, const Parameter<B>& p) {
     auto& m = moments_[p.name];
     if (m.mean.empty()) m = {zeros<M>(b, p.rows(), p.cols()), zeros<M>(b, p.rows(), p.cols())};

@@ -11,11 +11,14 @@
 namespace lorica::train {
 
 namespace detail {
-template <Backend B> struct ParameterVisitor { void operator()(Parameter<B>&, double) const {} };
+template <Backend B> struct ParameterVisitor {
+  void operator()(Parameter<B>&, double) const {}
+};
 }  // namespace detail
 
-/// A site policy with parameters and state. Optional, found by `requires`: phase(draw) before a forward pass, penalty(tape)
-/// once an optimiser step, begin(total) before the first step, after_step(step) after each with gradients in place.
+/// A site policy with parameters and state. Optional, found by `requires`: phase(draw) before a forward pass,
+/// penalty(tape) once an optimiser step, begin(total) before the first step, after_step(step) after each with
+/// gradients in place.
 template <class T, class B>
 concept Trainee = SitePolicy<T, B> && requires(T& t, StateVisitor<B>& v) {
   t.visit_state(v);
@@ -23,8 +26,7 @@ concept Trainee = SitePolicy<T, B> && requires(T& t, StateVisitor<B>& v) {
 };
 
 /// All weights of a model whose weights are parameters: pretraining, full fine-tuning.
-template <Backend B, class Model>
-class Everything {
+template <Backend B, class Model> class Everything {
  public:
   explicit Everything(Model& model) {
     model.for_each_parameter([&](Parameter<B>& p) { parameters_.push_back(&p); });

@@ -7,21 +7,19 @@
 
 namespace lorica::adapt {
 
-/// A [r, k] starts as U(-gain/sqrt(k), gain/sqrt(k)), B [m, r] as 0. With gain 1 that is Hugging Face PEFT's default, the
-/// paper's Gaussian in all but shape: Var(A) = 1/(3k).
+/// A [r, k] starts as U(-gain/sqrt(k), gain/sqrt(k)), B [m, r] as 0. With gain 1 that is Hugging Face PEFT's
+/// default, the paper's Gaussian in all but shape: Var(A) = 1/(3k).
 struct LowRank {
   static constexpr const char* name = "low_rank";
   struct config {
     double gain = 1;
     friend bool operator==(const config&, const config&) = default;
   };
-  template <Backend B>
-  struct factors {
-    Parameter<B> a, b;
-  };
+  template <Backend B> struct factors { Parameter<B> a, b; };
 
   /// The numbers of draw `draw` of A at a site; draw 0 is the one an adapter starts from.
-  static std::vector<double> draw(const SiteInfo& s, const config& c, index_t rank, Seed seed, std::uint64_t draw = 0) {
+  static std::vector<double> draw(const SiteInfo& s, const config& c, index_t rank, Seed seed,
+                                  std::uint64_t draw = 0) {
     return uniforms(Stream(seed, "init A", s.path, draw), rank * s.in, c.gain / std::sqrt(double(s.in)));
   }
   template <Backend B>
@@ -29,17 +27,14 @@ struct LowRank {
     return {{s.path + ".A", MasterTensor<B>(b, rank, s.in, draw(s, c, rank, seed)), {}},
             {s.path + ".B", zeros<typename B::master>(b, s.out, rank), {}}};
   }
-  template <Backend B>
-  static Var<B> apply(factors<B>& f, const Var<B>& x) {
+  template <Backend B> static Var<B> apply(factors<B>& f, const Var<B>& x) {
     return matmul_nt<typename B::scalar>(down(f, x), x.tape().leaf(f.b));
   }
-  template <Backend B>
-  static Var<B> add_to(factors<B>& f, const Var<B>& x, Var<B> y, double s) {
+  template <Backend B> static Var<B> add_to(factors<B>& f, const Var<B>& x, Var<B> y, double s) {
     const auto u = down(f, x);
     return add_product(std::move(y), u, x.tape().leaf(f.b), s);
   }
-  template <Backend B, class F>
-  static void for_each(factors<B>& f, F visit) {
+  template <Backend B, class F> static void for_each(factors<B>& f, F visit) {
     visit(Factor<B>{&f.a, Along::rows});
     visit(Factor<B>{&f.b, Along::cols});
   }
@@ -48,8 +43,7 @@ struct LowRank {
 
  private:
   /// u = x A^T                    [n, r], master
-  template <Backend B>
-  static MasterVar<B> down(factors<B>& f, const Var<B>& x) {
+  template <Backend B> static MasterVar<B> down(factors<B>& f, const Var<B>& x) {
     return matmul_nt<typename B::master>(x, x.tape().leaf(f.a));
   }
 };

@@ -9,7 +9,8 @@
 
 namespace lorica::adapt {
 
-/// Candidates are all sites unless narrowed; ties go to the site that comes first. top > 1 is our generalisation.
+/// Candidates are all sites unless narrowed; ties go to the site that comes first. top > 1 is our
+/// generalisation.
 struct Dominant {
   static constexpr unsigned asks = grain::site;
   index_t rank = 8;
@@ -19,8 +20,11 @@ struct Dominant {
   [[nodiscard]] Placement place(std::span<const SiteInfo> all, std::span<const double> scores) const {
     expects(scores.size() == all.size(), "Dominant: ", scores.size(), " scores for ", all.size(), " sites");
     auto order = sites.among(all);
-    expects(top >= 1 && top <= static_cast<index_t>(order.size()), "Dominant: top is ", top, ", expected 1 to ", order.size());
-    for (const std::size_t i : order) expects<NumericError>(std::isfinite(scores[i]), "Dominant: the score of ", all[i].path, " is ", scores[i]);
+    expects(top >= 1 && top <= static_cast<index_t>(order.size()), "Dominant: top is ", top,
+            ", expected 1 to ", order.size());
+    for (const std::size_t i : order)
+      expects<NumericError>(std::isfinite(scores[i]), "Dominant: the score of ", all[i].path, " is ",
+                            scores[i]);
     std::ranges::stable_sort(order, [&](std::size_t a, std::size_t b) { return scores[a] > scores[b]; });
     Placement p{std::vector<index_t>(all.size(), 0)};
     for (index_t i = 0; i < top; ++i) p.rank[order[static_cast<std::size_t>(i)]] = rank;
