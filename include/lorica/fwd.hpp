@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /// @file lorica/fwd.hpp
 /// The public names, their defaults and their aliases: enough for a host's own headers to name an adapted
-/// model, and the one place a default is written. What stands behind a name is in the header of its layer.
+/// model over a backend that is a parameter or complete, and the one place a default is written. What stands
+/// behind a name is in the header of its layer.
 #pragma once
 
 #include <lorica/core/backend.hpp>
@@ -65,6 +66,11 @@ struct Dominant;
 template <class Adapter, class Score = NoScore, class Placement = Uniform> struct Method;
 template <Backend B, class M> class Adapted;
 
+namespace detail {
+template <class M> struct AdapterOf;  // a method's adapter, before the method is complete
+template <class A, class S, class P> struct AdapterOf<Method<A, S, P>> { using type = A; };
+}  // namespace detail
+
 /// LoRA: Hu et al. 2021
 using Lora = Method<Additive<LowRank, AlphaOverRank>>;
 /// rsLoRA: Kalajdzievski 2023
@@ -72,7 +78,7 @@ using RsLora = Method<Additive<LowRank, AlphaOverSqrtRank>>;
 /// AdaLoRA's P diag(lambda) Q without its budget: Zhang et al. 2023
 using SvdLora = Method<Additive<Svd, AlphaOverRankPlusEps>>;
 /// DomLoRA, one adapter at the PAGE-dominant site: arXiv 2605.06183
-template <class M = Lora> using DomLora = Method<typename M::adapter_type, Page, Dominant>;
+template <class M = Lora> using DomLora = Method<typename detail::AdapterOf<M>::type, Page, Dominant>;
 }  // namespace adapt
 
 }  // namespace lorica
