@@ -18,6 +18,7 @@ void add_probe(CLI::App& app);
 void add_finetune(CLI::App& app);
 void add_generate(CLI::App& app);
 void add_compare(CLI::App& app);
+void add_methods(CLI::App& app);
 
 /// Options of a probe, shared by the commands that probe.
 void add_page_options(CLI::App& c, adapt::Page& page);

@@ -170,7 +170,7 @@ void add_compare(CLI::App& app) {
   c->add_option("--model", o->model, "model folder")->required();
   c->add_option("--text", o->text, "files or folders")->required();
   c->add_option("--out", o->out, "folder of adapters, log and pictures")->required();
-  c->add_option("--methods", o->names)->capture_default_str();
+  c->add_option("--methods", o->names, "see lorica methods; all is all of them")->capture_default_str();
   c->add_option("--rates", o->rates, "grid of learning rates, the same for every method")
       ->capture_default_str();
   c->add_option("--rank", o->choice.rank)->capture_default_str()->check(CLI::PositiveNumber);
@@ -195,6 +195,10 @@ void add_compare(CLI::App& app) {
   c->add_option("--require-gain", o->require_gain,
                 "per cent by which the first method must lower the held-out bits, or fail");
   c->callback([o] {
+    if (o->names == std::vector<std::string>{"all"}) {
+      o->names.clear();
+      for (const auto& m : methods()) o->names.emplace_back(m.name);
+    }
     for (const auto& name : o->names) static_cast<void>(method_named(name));
     o->choice.seed = o->page.seed = o->fit.seed;
     o->page.rank = o->choice.rank;

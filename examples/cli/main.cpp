@@ -2,9 +2,24 @@
 // The program `lorica`: one command a file.
 #include "commands.hpp"
 
+#include <lorica/io/nearest.hpp>
 #include <lorica/version.hpp>
 
 #include <iostream>
+
+namespace {
+/// CLI11 says which option it does not know, not which one was meant.
+void say_nearest(const CLI::App& command, const std::string& word) {
+  if (!word.starts_with("--")) return;
+  const std::string typed = word.substr(2, word.find('=') - 2);
+  std::vector<std::string> names;
+  for (const auto* o : command.get_options())
+    for (const auto& n : o->get_lnames()) names.push_back(n);
+  std::cerr << "lorica " << command.get_name() << ": there is no option '--" << typed
+            << "'; the nearest is '--"
+            << lorica::io::nearest(typed, std::vector<std::string_view>(names.begin(), names.end())) << "'\n";
+}
+}  // namespace
 
 int main(int argc, char** argv) {
   using namespace lorica;
@@ -19,8 +34,13 @@ int main(int argc, char** argv) {
   cli::add_finetune(app);
   cli::add_generate(app);
   cli::add_compare(app);
+  cli::add_methods(app);
   try {
     app.parse(argc, argv);
+  } catch (const CLI::ExtrasError& e) {
+    for (const auto* command : app.get_subcommands())
+      for (const auto& word : command->remaining()) say_nearest(*command, word);
+    return app.exit(e);
   } catch (const CLI::ParseError& e) {
     return app.exit(e);
   } catch (const cli::Interrupted&) {

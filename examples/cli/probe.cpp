@@ -7,6 +7,7 @@
 #include <lorica/report/format.hpp>
 #include <lorica/report/jsonl.hpp>
 #include <lorica/report/site_map.hpp>
+#include <lorica/report/stability.hpp>
 #include <lorica/report/table.hpp>
 #include <lorica/report/terminal.hpp>
 
@@ -26,11 +27,37 @@ void add_page_options(CLI::App& c, adapt::Page& page) {
   c.add_option("--draws", page.draws, "draws of A")->capture_default_str()->check(CLI::PositiveNumber);
 }
 
+namespace {
+/// Sample sets that share no window, each with draws of its own; then the other tasks.
+void print_stability(Model& model, const std::vector<std::string>& text,
+                     const std::vector<std::string>& tasks, index_t samples, index_t repeat,
+                     adapt::Page page) {
+  std::vector<adapt::SiteScores> runs;
+  std::vector<std::string> names;
+  const auto all = read_windows(text, model.positions()).sample(samples * repeat);
+  expects(all.count() >= repeat, "--repeat ", repeat, ": the text has ", all.count(),
+          " windows, expected one each at least");
+  for (index_t j = 0; j < repeat; ++j) {
+    nn::Sequences set;
+    for (index_t i = j; i < all.count(); i += repeat) set.add_from(all, i);
+    runs.push_back(model.probe(set, page));
+    names.push_back(message("set ", j + 1, ", draw ", j + 1));
+    ++page.seed;
+  }
+  for (const auto& task : tasks) {
+    runs.push_back(model.probe(read_windows({task}, model.positions()).sample(samples), page));
+    names.push_back(std::filesystem::path(task).filename().string());
+  }
+  const auto s = adapt::stability(runs);
+  std::cout << '\n' << report::stability_table(s, names).to_terminal() << report::stability_line(s) << '\n';
+}
+}  // namespace
+
 void add_probe(CLI::App& app) {
   struct Options {
     std::string model, svg, log;
-    std::vector<std::string> text;
-    index_t samples = 32;
+    std::vector<std::string> text, against;
+    index_t samples = 32, repeat = 1;
     adapt::Page page;
   };
   auto o = std::make_shared<Options>();
@@ -44,6 +71,11 @@ void add_probe(CLI::App& app) {
   c->add_option("--alpha", o->page.scaling.alpha)->capture_default_str();
   c->add_option("--seed", o->page.seed)->capture_default_str();
   add_page_options(*c, o->page);
+  c->add_option("--repeat", o->repeat,
+                "probe so many times, with other windows and other draws: does it say the same?")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
+  c->add_option("--against", o->against, "files or folders, each another task to compare with");
   c->add_option("--svg", o->svg, "file of the heat map");
   c->add_option("--log", o->log, "JSON lines, one a site");
   c->callback([o] {
@@ -73,6 +105,8 @@ void add_probe(CLI::App& app) {
               << (o->page.form == adapt::Form::closed
                       ? ", closed form\n"
                       : message(", ", o->page.draws, " draw(s); |G|^2 is the estimate from them\n"));
+    if (o->repeat > 1 || !o->against.empty())
+      print_stability(*model, o->text, o->against, o->samples, o->repeat, o->page);
     if (!o->svg.empty()) io::write_atomically(o->svg, report::to_svg(map));
     if (!o->log.empty()) {
       report::JsonLines log(o->log);

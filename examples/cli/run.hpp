@@ -14,27 +14,38 @@ namespace lorica::cli {
 /// A method by name, with its numbers.
 struct Choice {
   std::string method = "lora";
-  index_t rank = 8;
+  index_t rank = 8;  // of every adapter at the start
   double alpha = 16;
   double dropout = 0;
-  double orthogonality = 0.1;  // of svd
-  index_t top = 1;             // of domlora
+  double orthogonality = 0.1;  // of svd and adalora
+  double ratio = 16;           // of lora-plus
+  index_t top = 1;             // sites of domlora
+  index_t total = 0;           // directions of proportional; 0 is rank times sites
+  adapt::Target target = {};   // what a budget leaves; nothing given is two thirds of rank a matrix
+  adapt::Duration tinit = {.share = 0.1}, tfinal = {.share = 0.4};
+  index_t interval = 1;
+  bool compact = false;
   adapt::Select sites = {};
   Seed seed = 0;
 };
-/// The methods that can be chosen: name, what it is, and whether it wants a probe first.
+
+enum class Where { everywhere, dominant, proportional };
+/// What stands at a site.
+enum class Adapter { lora, rslora, svd, dora, pissa, olora, gaussian, orthogonal, plus, frozen_a, exact_svd };
+/// What a budget cuts by; none has no budget.
+enum class Score { none, sensitivity, movement, fisher, fisher_mean, gsnr, gsnr_raw, magnitude, spectrum };
+
 struct MethodInfo {
   const char* name;
   const char* summary;
-  bool by_site_score;
+  Adapter adapter;
+  Where where = Where::everywhere;
+  Score score = Score::none;
+  [[nodiscard]] bool by_site_score() const { return where != Where::everywhere; }
 };
-inline constexpr MethodInfo methods[] = {
-    {"lora", "B A at every chosen site, alpha/r (Hu et al. 2021)", false},
-    {"rslora", "B A at every chosen site, alpha/sqrt(r) (Kalajdzievski 2023)", false},
-    {"svd", "P diag(lambda) Q at every chosen site (Zhang et al. 2023)", false},
-    {"domlora", "B A at the PAGE-dominant site alone (arXiv 2605.06183)", true},
-    {"domlora-svd", "P diag(lambda) Q at the PAGE-dominant site alone", true},
-};
+/// All that can be chosen.
+std::span<const MethodInfo> methods();
+/// Or an error that names the nearest.
 const MethodInfo& method_named(const std::string& name);
 
 /// Adapters on a model.
@@ -42,7 +53,8 @@ class Run {
  public:
   virtual ~Run() = default;
   virtual index_t parameters() = 0;
-  virtual std::vector<std::string> sites() = 0;  // adapted, with their ranks
+  virtual std::vector<index_t> ranks() = 0;           // by the model's sites; 0 where nothing is adapted
+  virtual const std::vector<adapt::Cut>& cuts() = 0;  // that a budget made
   virtual train::Memory estimate(const train::Windows& data, const train::FitConfig& c) = 0;
   virtual train::FitResult fit(const train::Windows& data, const train::FitConfig& c,
                                const std::function<void(const train::StepInfo&)>& step,

@@ -1,26 +1,14 @@
 // SPDX-License-Identifier: MIT
 // Every model and method on the Eigen backend.
+#include "attach.hpp"
 #include "commands.hpp"
-#include "run.hpp"
 
 #include <lorica/cpu/eigen_backend.hpp>
-#include <lorica/io/adapter_file.hpp>
 #include <lorica/io/checkpoint.hpp>
 #include <lorica/io/model_folder.hpp>
-#include <lorica/io/nearest.hpp>
 #include <lorica/nn/generate.hpp>
 
 namespace lorica::cli {
-
-const MethodInfo& method_named(const std::string& name) {
-  std::vector<std::string_view> names;
-  for (const auto& m : methods) {
-    if (name == m.name) return m;
-    names.emplace_back(m.name);
-  }
-  throw ConfigError(
-      message("there is no method '", name, "'; the nearest is '", io::nearest(name, names), "'"));
-}
 
 namespace {
 
@@ -45,37 +33,39 @@ struct Observe {
   }
 };
 
-template <class A> class RunOn final : public Run {
+class RunOnCpu final : public Run {
  public:
-  using Adapted = adapt::Adapted<B, adapt::Method<A>>;
-  RunOn(B& b, const Decoder& model, Adapted adapted) : b_(b), model_(model), adapted_(std::move(adapted)) {}
+  RunOnCpu(B& b, const Decoder& model, AnyAdapted<B> adapted)
+      : b_(b), model_(model), adapted_(std::move(adapted)) {}
 
-  index_t parameters() override { return adapted_.parameter_count(); }
-  std::vector<std::string> sites() override {
-    std::vector<std::string> s;
-    for (const auto& slot : adapted_.slots()) s.push_back(message(slot.site.path, " rank ", slot.rank));
-    return s;
-  }
+  index_t parameters() override { return adapted_->parameter_count(); }
+  std::vector<index_t> ranks() override { return adapted_->ranks(); }
+  const std::vector<adapt::Cut>& cuts() override { return cuts_; }
   train::Memory estimate(const train::Windows& data, const train::FitConfig& c) override {
     return train::estimate(b_, model_, adapted_, data, c);
   }
   train::FitResult fit(const train::Windows& data, const train::FitConfig& c,
                        const std::function<void(const train::StepInfo&)>& step,
                        const std::filesystem::path& checkpoint) override {
+    const std::function<void(const train::StepInfo&)> observed = [&](const train::StepInfo& s) {
+      if (const auto cut = adapted_->last_cut(); cut && cut->step == s.step) cuts_.push_back(*cut);
+      if (step) step(s);
+    };
     const train::StopWhen stop{interrupted};
-    if (checkpoint.empty()) return train::fit(b_, model_, adapted_, data, c, Observe{step}, stop);
-    return train::fit(b_, model_, adapted_, data, c, io::Checkpoint{checkpoint}, Observe{step}, stop);
+    if (checkpoint.empty()) return train::fit(b_, model_, adapted_, data, c, Observe{observed}, stop);
+    return train::fit(b_, model_, adapted_, data, c, io::Checkpoint{checkpoint}, Observe{observed}, stop);
   }
   double evaluate(const train::Windows& data) override { return train::evaluate(b_, model_, adapted_, data); }
   std::string generate(const std::string& prompt, index_t n) override {
     return text_of(nn::generate(b_, model_, adapted_, tokens_of(prompt), n));
   }
-  void save(const std::filesystem::path& file) override { io::save(adapted_, file); }
+  void save(const std::filesystem::path& file) override { adapted_->save(file); }
 
  private:
   B& b_;
   const Decoder& model_;
-  Adapted adapted_;
+  AnyAdapted<B> adapted_;
+  std::vector<adapt::Cut> cuts_;
 };
 
 class ModelOnCpu final : public Model {
@@ -89,27 +79,24 @@ class ModelOnCpu final : public Model {
   }
   std::unique_ptr<Run> attach(const Choice& c, const adapt::SiteScores& scores) override {
     const auto& m = method_named(c.method);
-    expects(!m.by_site_score || !scores.values.empty(), "the method '", c.method,
+    expects(!m.by_site_score() || !scores.values.empty(), "the method '", c.method,
             "' places by PAGE: probe first");
-    const auto all = sites();
-    const auto placement = m.by_site_score ? adapt::Dominant{c.rank, c.top, c.sites}.place(all, scores.values)
-                                           : adapt::Uniform{c.rank, c.sites}.place(all, {});
-    if (c.method == "rslora")
-      return at(adapt::Additive<adapt::LowRank, adapt::AlphaOverSqrtRank>{{}, {c.alpha}, c.dropout},
-                placement, c.seed);
-    if (c.method == "svd" || c.method == "domlora-svd")
-      return at(
-          adapt::Additive<adapt::Svd, adapt::AlphaOverRankPlusEps>{
-              {.orthogonality = c.orthogonality}, {c.alpha}, c.dropout},
-          placement, c.seed);
-    return at(adapt::Additive<>{{}, {c.alpha}, c.dropout}, placement, c.seed);
+    const auto at = placement(c, m.where, scores);
+    return of(m.score == Score::none ? attach_fixed(b_, model_, c, m.adapter, at)
+                                     : attach_moving(b_, model_, c, m.adapter, m.score, at));
   }
   std::unique_ptr<Run> load(const std::filesystem::path& file) override {
     const io::SafeTensors opened(file);
-    const auto kind = opened.metadata().find("parameterization");
-    if (kind != opened.metadata().end() && kind->second == adapt::Svd::name)
-      return from(adapt::Additive<adapt::Svd, adapt::AlphaOverRankPlusEps>{}, file);
-    return from(adapt::Additive<>{}, file);
+    const auto is = [&](const char* key, const char* value) {
+      const auto found = opened.metadata().find(key);
+      return found != opened.metadata().end() && found->second == value;
+    };
+    const auto as = [&](auto method) {
+      return of(AnyAdapted<B>(io::load_adapter(b_, model_, method, file)));
+    };
+    if (is("adapter", adapt::Dora<>::name)) return as(adapt::DoraLora{});
+    if (is("parameterization", adapt::Svd::name)) return as(adapt::SvdLora{});
+    return as(adapt::Lora{});
   }
   double evaluate(const train::Windows& data) override { return train::evaluate(b_, model_, data); }
   std::string generate(const std::string& prompt, index_t n) override {
@@ -118,13 +105,21 @@ class ModelOnCpu final : public Model {
   }
 
  private:
-  template <class A> std::unique_ptr<Run> at(A adapter, const adapt::Placement& placement, Seed seed) {
-    return std::make_unique<RunOn<A>>(
-        b_, model_, adapt::attach_at(b_, model_, adapt::Method<A>{std::move(adapter)}, placement, seed));
+  adapt::Placement placement(const Choice& c, Where where, const adapt::SiteScores& scores) const {
+    const auto all = sites();
+    switch (where) {
+      case Where::dominant:
+        return adapt::Dominant{c.rank, c.top, c.sites}.place(all, scores.values);
+      case Where::proportional: {
+        const auto n = static_cast<index_t>(c.sites.among(all).size());
+        return adapt::Proportional{c.total > 0 ? c.total : c.rank * n, c.sites}.place(all, scores.values);
+      }
+      default:
+        return adapt::Uniform{c.rank, c.sites}.place(all, {});
+    }
   }
-  template <class A> std::unique_ptr<Run> from(A adapter, const std::filesystem::path& file) {
-    return std::make_unique<RunOn<A>>(
-        b_, model_, io::load_adapter(b_, model_, adapt::Method<A>{std::move(adapter)}, file));
+  std::unique_ptr<Run> of(AnyAdapted<B> adapted) {
+    return std::make_unique<RunOnCpu>(b_, model_, std::move(adapted));
   }
   B b_;
   Decoder model_;

@@ -50,17 +50,43 @@ template <Backend B, class Weight = Frozen<B>> using Decoder = Transformer<B, Ll
 
 namespace adapt {
 struct LowRank;
+struct FrozenA;
+struct ExactSvd;
 struct Svd;
 struct AlphaOverRank;
 struct AlphaOverSqrtRank;
 struct AlphaOverRankPlusEps;
-template <class P = LowRank, class S = AlphaOverRank> struct Additive;
+struct FromZero;
+struct Gaussian;
+struct Orthogonal;
+struct Pissa;
+struct Olora;
+template <class P = LowRank, class S = AlphaOverRank, class Start = FromZero> struct Additive;
+template <class P = LowRank, class S = AlphaOverRank, class Start = FromZero> struct Dora;
+template <class A> struct Plus;
 
 struct NoScore;
 struct Page;
+struct PageSvd;
+template <class Adapter> struct PageOf;
+struct GradientEnergy;
+struct Sensitivity;
+struct Movement;
+struct Fisher;
+struct Gsnr;
+struct Magnitude;
+struct SpectrumMagnitude;
+template <class Element> struct Raw;
+template <class Element> struct Averaged;
+template <class Element> struct Smoothed;
+template <class Element> struct Accumulated;
+template <class Element, int steps = 8> struct Windowed;
+template <class Site, class Direction> struct Both;
 
 struct Uniform;
 struct Dominant;
+struct Proportional;
+template <class Start = Uniform> struct Budget;
 
 /// What stands at a site (the parameterization is the adapter's), what it is worth, and where it goes.
 template <class Adapter, class Score = NoScore, class Placement = Uniform> struct Method;
@@ -75,9 +101,27 @@ template <class A, class S, class P> struct AdapterOf<Method<A, S, P>> { using t
 using Lora = Method<Additive<LowRank, AlphaOverRank>>;
 /// rsLoRA: Kalajdzievski 2023
 using RsLora = Method<Additive<LowRank, AlphaOverSqrtRank>>;
+/// LoRA+: Hayou et al. 2024
+using LoraPlus = Method<Plus<Additive<>>>;
+/// LoRA-FA: Zhang et al. 2023
+using LoraFa = Method<Additive<FrozenA>>;
+/// PiSSA: Meng et al. 2024
+using PissaLora = Method<Additive<LowRank, AlphaOverRank, Pissa>>;
+/// OLoRA: Büyükakyüz 2024
+using OloraLora = Method<Additive<LowRank, AlphaOverRank, Olora>>;
+/// DoRA: Liu et al. 2024
+using DoraLora = Method<Dora<>>;
 /// AdaLoRA's P diag(lambda) Q without its budget: Zhang et al. 2023
 using SvdLora = Method<Additive<Svd, AlphaOverRankPlusEps>>;
-/// DomLoRA, one adapter at the PAGE-dominant site: arXiv 2605.06183
+/// AdaLoRA: Zhang et al. 2023. With another score: Kim et al., "Score Function Variation in AdaLoRA"
+template <class Score = Smoothed<Sensitivity>>
+using AdaLora = Method<Additive<Svd, AlphaOverRankPlusEps>, Score, Budget<Uniform>>;
+/// AdaLoRA's ablation: B A under the same budget. Zhang et al. 2023, table 4
+using PruneLora = Method<Additive<>, Smoothed<Sensitivity>, Budget<Uniform>>;
+/// AdaLoRA's control: B A cut by its singular values, computed anew at every cut
+using ExactSvdLora = Method<Additive<ExactSvd>, Raw<SpectrumMagnitude>, Budget<Uniform>>;
+/// DomLoRA, one adapter at the PAGE-dominant site: arXiv 2605.06183. The score is that of a plain LoRA
+/// adapter, as in the paper, whatever M puts there.
 template <class M = Lora> using DomLora = Method<typename detail::AdapterOf<M>::type, Page, Dominant>;
 }  // namespace adapt
 

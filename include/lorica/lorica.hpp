@@ -3,7 +3,14 @@
 /// Everything but the GPU backend. For users; never included inside the library.
 #pragma once
 
+#include <lorica/adapt/as_low_rank.hpp>
 #include <lorica/adapt/attach.hpp>
+#include <lorica/adapt/merge.hpp>
+#include <lorica/adapt/score/gradient_energy.hpp>
+#include <lorica/adapt/score/page_of.hpp>
+#include <lorica/adapt/score/page_svd.hpp>
+#include <lorica/adapt/stability.hpp>
+#include <lorica/adapt/sum.hpp>
 #include <lorica/autograd/gradcheck.hpp>
 #include <lorica/cpu/eigen_backend.hpp>
 #include <lorica/io/adapter_file.hpp>
@@ -13,9 +20,14 @@
 #include <lorica/nn/initial.hpp>
 #include <lorica/report/format.hpp>
 #include <lorica/report/heatmap.hpp>
+#include <lorica/report/html.hpp>
 #include <lorica/report/jsonl.hpp>
+#include <lorica/report/line_chart.hpp>
 #include <lorica/report/progress.hpp>
+#include <lorica/report/rank_map.hpp>
+#include <lorica/report/run_report.hpp>
 #include <lorica/report/site_map.hpp>
+#include <lorica/report/stability.hpp>
 #include <lorica/report/table.hpp>
 #include <lorica/report/terminal.hpp>
 #include <lorica/train/estimate.hpp>

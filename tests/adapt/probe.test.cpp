@@ -3,6 +3,8 @@
 
 #include "adapt/toy.hpp"
 
+#include <lorica/adapt/score/page_of.hpp>
+
 using namespace lorica;
 using namespace lorica::adapt;
 using test::error_of;
@@ -16,6 +18,8 @@ struct Heard {
     std::string path;
     std::vector<double> x, dy, weight;
     std::vector<index_t> offsets;
+    std::vector<double> matrix;
+    bool biased = false;
     Shape x_shape, dy_shape;
     index_t times = 0;
   };
@@ -25,6 +29,8 @@ struct Heard {
           o.dy.template host<double>(o.backend),
           {o.weight.begin(), o.weight.end()},
           {o.offsets.begin(), o.offsets.end()},
+          o.matrix.dense(o.backend).template host<double>(o.backend),
+          o.bias != nullptr,
           o.x.shape(),
           o.dy.shape(),
           st.times + 1};
@@ -59,10 +65,12 @@ TEST_CASE("a probe hears x, dy, sequences and weights at every site, in one back
     CHECK(h.times == 1);
     CHECK(h.offsets == s.offsets);
     CHECK(h.weight == std::vector<double>{1.0 / 3, 1, 1.0 / 4});
+    CHECK(h.biased == h.path.ends_with(".up"));
     // dW = dy^T x
     const auto l =
         std::ranges::find_if(full.linears(), [&](const auto& linear) { return linear.site.path == h.path; });
     REQUIRE(l != full.linears().end());
+    CHECK(h.matrix == l->weight.value.host<double>(b));
     const auto g = test::matrix_of(h.dy_shape.cols, h.x_shape.cols, [&](index_t i, index_t j) {
       double sum = 0;
       for (index_t t = 0; t < s.rows(); ++t)
@@ -95,6 +103,25 @@ TEST_CASE("a probe changes nothing: not what leaves a site, not the model, not w
   CHECK(test::states(b, model, bare, s) == states);
   CHECK(step() == gradients);
   CHECK(probe(b, model, s, Page{}).values == first.values);
+  // Trying an adapter changes nothing either: not the one that is attached under the same names.
+  auto attached = attach(b, model, Lora{.placement = {.rank = 2}}, 5);
+  const auto values = test::values(b, attached);
+  const auto tried = probe(b, model, s, PageOf<Additive<LowRank, AlphaOverRank>>{.rank = 2, .seed = 5});
+  CHECK(test::values(b, attached) == values);
+  attached.for_each_parameter([](Parameter<R>& p, double) { CHECK(p.grad.empty()); });
+  CHECK(test::states(b, model, bare, s) == states);
+  CHECK(step() == gradients);
+  CHECK(probe(b, model, s, Page{}).values == first.values);
+  CHECK(probe(b, model, s, PageOf<Additive<LowRank, AlphaOverRank>>{.rank = 2, .seed = 5}).values ==
+        tried.values);
+}
+
+TEST_CASE("a probe reports a second number where the score has one", "[adapt][probe]") {
+  R b;
+  const test::Toy<R> model(b);
+  CHECK(probe(b, model, test::sequences(), Page{}).beside.empty());
+  CHECK(probe(b, model, test::sequences(), PageOf<Additive<LowRank, AlphaOverRank>>{}).beside ==
+        std::vector<double>(4));
 }
 
 TEST_CASE("a probe composes with adapters: it hears what reaches them", "[adapt][probe]") {

@@ -5,14 +5,10 @@
 /// float, AdamW. What is compared is taken in turns, round by round, so that a busy machine slows all of it
 /// alike. OPENBLAS_CORETYPE (SKYLAKEX, ZEN, ...) overrules OpenBLAS's own choice of kernels, which may be a
 /// slow one.
-#include <lorica/adapt/attach.hpp>
-#include <lorica/cpu/eigen_backend.hpp>
-#include <lorica/nn/transformer.hpp>
-#include <lorica/train/estimate.hpp>
+#include "bench/decoder.hpp"
 
 #include <sys/resource.h>
 
-#include <cstdio>
 #include <thread>
 
 #if defined(LORICA_BENCH_ONEDNN)
@@ -23,26 +19,12 @@
 #endif
 
 using namespace lorica;
+using namespace lorica::bench;
 
 namespace {
 
-using B = cpu::EigenBackend<float>;
-using Block = nn::Block<nn::LayerNorm, nn::SelfAttention<nn::Unrotated>, nn::Mlp<nn::ExactGelu>, nn::PreNorm>;
-using Model = nn::Transformer<B, Block>;
-using Clock = std::chrono::steady_clock;
-
-constexpr index_t layers = 12, width = 768, hidden = 3072, vocabulary = 8192, length = 256, sequences = 4,
-                  rank = 8;
 constexpr index_t warm_up = 2, rounds = 4;
 
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
-double median(std::vector<double> v) {
-  std::ranges::sort(v);
-  const std::size_t half = v.size() / 2;
-  return v.size() % 2 == 1 ? v[half] : 0.5 * (v[half - 1] + v[half]);
-}
 double mebibytes(std::size_t bytes) { return double(bytes) / 1048576.0; }
 rusage usage() {
   rusage u{};
@@ -136,25 +118,6 @@ struct Products {
 #endif
 };
 
-/// Random weights: norms near 1, the rest small and even. Not drawn by Box and Muller, which would take as
-/// long as a step.
-std::vector<float> weights(const std::string& name, Shape s) {
-  const bool gain = name.find("norm") != std::string::npos && name.ends_with(".weight");
-  std::vector<float> v(static_cast<std::size_t>(s.rows * s.cols));
-  std::uint32_t state = static_cast<std::uint32_t>(v.size()) * 2654435761u + 1;
-  for (float& x : v) {
-    state = state * 1664525u + 1013904223u;
-    x = (gain ? 1.f : 0.f) + 0.06f * (float(state >> 8) * 0x1p-24f - 0.5f);
-  }
-  return v;
-}
-train::Windows text() {
-  const Stream s(1, "benchmark text", "");
-  std::vector<std::int32_t> ids(static_cast<std::size_t>(8 * sequences * length + 1));
-  for (std::size_t i = 0; i < ids.size(); ++i) ids[i] = static_cast<std::int32_t>(s.below(vocabulary, i));
-  return {std::move(ids), {.length = length}};
-}
-
 /// The language model's objective, noting what its tape has saved when the backward pass is about to begin.
 struct NotingSaved : nn::NextToken {
   std::size_t* saved;
@@ -165,12 +128,6 @@ struct NotingSaved : nn::NextToken {
     return l;
   }
 };
-/// f(step info) after each step.
-template <class F> struct AfterStep {
-  F f;
-  template <class R> void step(const R&, const train::StepInfo& s) const { f(s); }
-};
-template <class F> AfterStep(F) -> AfterStep<F>;
 
 /// What a configuration must hold, by count, beside what the process held at its peak.
 void print_memory(const train::Memory& m, std::size_t saved, std::size_t pool_peak, std::size_t resident,
@@ -193,14 +150,7 @@ int main() {
   const auto begin = Clock::now();
   const std::size_t before = peak_resident();
   B b;
-  nn::TransformerConfig<Block> config{.vocabulary = vocabulary,
-                                      .width = width,
-                                      .layers = layers,
-                                      .positions = length,
-                                      .learned_positions = true};
-  config.block.attention = {.heads = 12, .kv_heads = 12, .bias = true};
-  config.block.feed_forward.hidden = hidden;
-  const Model model(b, config, weights);
+  const Model model(b, config(), weights);
   const auto data = text();
   const auto samples = data.sample(sequences);
   auto ab = adapt::attach(b, model, adapt::Lora{.placement = {.rank = rank}});

@@ -97,7 +97,8 @@ TEST_CASE("a file names its sites, ranks and scales", "[io][adapter_file]") {
                                            .placement = {.rank = 3, .sites = {.paths = {"*.1.up"}}}});
   io::save(adapted, scratch / "a");
   const io::SafeTensors file(scratch / "a");
-  REQUIRE(file.metadata() == std::map<std::string, std::string>{{"format", "lorica-adapter/1"},
+  REQUIRE(file.metadata() == std::map<std::string, std::string>{{"adapter", "additive"},
+                                                                {"format", "lorica-adapter/1"},
                                                                 {"parameterization", "low_rank"},
                                                                 {"rank.blocks.1.up", "3"},
                                                                 {"scale.blocks.1.up", "0.3333333333333333"}});

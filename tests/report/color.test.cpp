@@ -49,3 +49,9 @@ TEST_CASE("text on a ground ends in the terminal's own colours", "[report][color
   REQUIRE(on_ground("x", yellow, Color::truecolor) == "\x1b[48;2;253;231;37;38;2;0;0;0mx\x1b[0m");
   REQUIRE(on_ground("x", yellow, Color::ansi256) == "\x1b[48;5;220;38;5;16mx\x1b[0m");
 }
+
+TEST_CASE("text in a colour is the text alone when colour is off", "[report][color]") {
+  REQUIRE(in_color("a", {255, 0, 0}, Color::off) == "a");
+  REQUIRE(in_color("a", {255, 0, 0}, Color::ansi256) == "\x1b[38;5;196ma\x1b[0m");
+  REQUIRE(in_color("a", {255, 0, 0}, Color::truecolor) == "\x1b[38;2;255;0;0ma\x1b[0m");
+}

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include <lorica/report/heatmap.hpp>
 
+#include <report/well_formed.hpp>
 #include <support/catch.hpp>
 
 #include <algorithm>
-#include <cctype>
 #include <cmath>
 #include <limits>
 #include <sstream>
@@ -25,58 +25,11 @@ HeatMap example() {
           .values = {0.25, 1, none, 4}};
 }
 
-bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
-
-std::size_t count(const std::string& text, const std::string& part) {
-  std::size_t n = 0;
-  for (std::size_t at = 0; (at = text.find(part, at)) != std::string::npos; at += part.size()) ++n;
-  return n;
-}
-
 std::vector<std::string> lines(const std::string& text) {
   std::vector<std::string> out;
   std::istringstream in(text);
   for (std::string line; std::getline(in, line);) out.push_back(line);
   return out;
-}
-
-/// "" when every tag is closed in order, every attribute quoted and every & an entity; else what is wrong.
-std::string malformed(const std::string& xml) {
-  std::vector<std::string> open;
-  int roots = 0;
-  for (std::size_t i = 0; i < xml.size(); ++i) {
-    if (xml[i] == '&') {
-      const std::string entity = xml.substr(i, xml.find(';', i) - i + 1);
-      if (entity != "&amp;" && entity != "&lt;" && entity != "&gt;" && entity != "&quot;" &&
-          entity != "&apos;") {
-        return "a bare & at " + std::to_string(i);
-      }
-    }
-    if (xml[i] == '>') return "a bare > at " + std::to_string(i);
-    if (xml[i] != '<') {
-      if (open.empty() && std::isspace(static_cast<unsigned char>(xml[i])) == 0)
-        return "text outside the root";
-      continue;
-    }
-    std::size_t end = i + 1;
-    for (bool quoted = false; end < xml.size() && (quoted || xml[end] != '>'); ++end) {
-      if (xml[end] == '"') quoted = !quoted;
-      if (xml[end] == '<') return "< inside a tag at " + std::to_string(end);
-    }
-    if (end >= xml.size()) return "a tag without an end";
-    const std::string tag = xml.substr(i + 1, end - i - 1);
-    const std::string name =
-        tag.substr(tag[0] == '/' ? 1 : 0, tag.find_first_of(" /", 1) - (tag[0] == '/' ? 1 : 0));
-    if (tag[0] == '/') {
-      if (open.empty() || open.back() != name) return "</" + name + "> closes another";
-      open.pop_back();
-    } else if (tag.back() != '/') {
-      if (open.empty() && ++roots > 1) return "two roots";
-      open.push_back(name);
-    }
-    i = end;
-  }
-  return open.empty() && roots == 1 ? "" : "not closed";
 }
 
 }  // namespace
@@ -143,11 +96,11 @@ TEST_CASE("a logarithmic scale separates decades, a linear one does not", "[repo
   const std::string decades = to_svg(map);
   REQUIRE(count(linear, "fill=\"" + hex(viridis(0.5)) + "\"") == 0);
   REQUIRE(count(decades, "fill=\"" + hex(viridis(0.5)) + "\"") == 1);
-  REQUIRE(count(decades, "fill=\"" + hex(viridis(0)) + "\"") == 2);  // the smallest, and zero
+  REQUIRE(count(decades, "fill=\"" + hex(viridis(0)) + "\"") == 3);  // the smallest, zero, the legend's first
   REQUIRE(has(decades, ">logarithmic<"));
   REQUIRE(has(to_terminal(map), "(logarithmic)"));
   map.values = {1e-20, 1e-6, 1e-3, 1};  // six decades at most
-  REQUIRE(count(to_svg(map), "fill=\"" + hex(viridis(0)) + "\"") == 2);
+  REQUIRE(count(to_svg(map), "fill=\"" + hex(viridis(0)) + "\"") == 3);
 }
 
 TEST_CASE("maps without a range, without values or with infinities are drawn", "[report][heatmap]") {
@@ -181,7 +134,9 @@ TEST_CASE("an SVG is well-formed, complete and one cell is outlined", "[report][
   REQUIRE(malformed(svg).empty());
   REQUIRE(malformed("<a><b></a></b>") != "");  // the check itself can fail
   REQUIRE(malformed("<a>&</a>") != "");
-  REQUIRE(malformed("<a/><b/>").empty() == false);
+  REQUIRE(malformed("<a/><b/>") != "");
+  REQUIRE(malformed("<a><b></a>") != "");
+  REQUIRE(malformed("<a>") != "");
   REQUIRE(svg.starts_with("<svg xmlns=\"http://www.w3.org/2000/svg\""));
   REQUIRE(count(svg, "<g><title>") == 4);
   REQUIRE(has(svg, "<title>layer 0, up: 1</title>"));
@@ -213,5 +168,12 @@ TEST_CASE("numbers are left out of cells that are too small, tooltips stay", "[r
   const std::string svg = to_svg(map);
   REQUIRE(count(svg, "class=\"value\"") == 0);
   REQUIRE(count(svg, "<g><title>") == 60);
-  REQUIRE(has(svg, "rotate(-45"));  // labels are wider than the cells
+  REQUIRE(count(svg, "rotate(-45") == 30);  // labels are wider than the cells: every second, turned
+  map.column_labels.resize(40);
+  map.values = std::vector<double>(40, 7);
+  REQUIRE(count(to_svg(map), "rotate(-45") == 40);
+  REQUIRE(count(to_svg(map), "class=\"value\"") == 40);
+  map.values[3] = 1234;  // one has no room: none is written
+  REQUIRE(count(to_svg(map), "class=\"value\"") == 0);
+  REQUIRE_FALSE(has(svg, "id="));  // several on one page do not meet
 }

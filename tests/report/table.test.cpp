@@ -39,3 +39,16 @@ TEST_CASE("a cell is one line, a row as long as the titles, a table never withou
   REQUIRE_THROWS_AS(table.add({"1"}), lorica::ConfigError);
   REQUIRE_THROWS_AS(Table({}), lorica::ConfigError);
 }
+
+TEST_CASE("an HTML table has its titles, its alignments and no markup of its cells", "[report][table]") {
+  Table table({{"site <s>"}, {"rank", Align::right}, {"on", Align::center}});
+  table.add({"a & b", "8", ""});
+  REQUIRE(
+      table.to_html() ==
+      "<table>\n"
+      "<thead><tr><th>site &lt;s&gt;</th><th class=\"right\">rank</th><th class=\"center\">on</th></tr></thead>\n"
+      "<tbody>\n"
+      "<tr><td>a &amp; b</td><td class=\"right\">8</td><td class=\"center\"></td></tr>\n"
+      "</tbody>\n"
+      "</table>\n");
+}

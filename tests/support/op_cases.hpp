@@ -284,14 +284,4 @@ template <Backend B, class Op> std::size_t kept_by(B& b, Op op) {
   return tape.account().live;
 }
 
-/// What f() says when it throws an E.
-template <class E, class F> std::string error_of(F f) {
-  try {
-    f();
-  } catch (const E& e) {
-    return e.what();
-  }
-  return "no error";
-}
-
 }  // namespace lorica::test

@@ -130,7 +130,9 @@ struct Hooked : test::Point<B> {
     heard += "penalty;";
     return squared_error(tape.leaf(w), zeros<double>(tape.backend(), 1, w.cols()));
   }
-  void after_step(index_t step) { heard += message("after ", step, w.grad.empty() ? " without;" : ";"); }
+  template <class Companions> void after_step(index_t step, const Companions&) {
+    heard += message("after ", step, w.grad.empty() ? " without;" : ";");
+  }
 };
 }  // namespace
 

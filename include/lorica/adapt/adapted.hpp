@@ -3,11 +3,20 @@
 /// The adapters of one method, by site. A site policy: pass it to forward.
 #pragma once
 
+#include <lorica/adapt/budget/allocator.hpp>
 #include <lorica/adapt/method.hpp>
 #include <lorica/adapt/orthogonality.hpp>
 #include <lorica/core/state.hpp>
 
 namespace lorica::adapt {
+
+namespace detail {
+struct NoAllocator {};
+template <class B, class M, bool moves> struct AllocatorOf { using type = NoAllocator; };
+template <class B, class M> struct AllocatorOf<B, M, true> {
+  using type = Allocator<B, typename M::score_type, typename M::placement_type>;
+};
+}  // namespace detail
 
 template <Backend B, class M> class Adapted {
  public:
@@ -26,6 +35,12 @@ template <Backend B, class M> class Adapted {
       ScoreFunction<typename M::score_type, B>,
       "lorica: Method: the second argument must model adapt::ScoreFunction (a DirectionScore: memory, observe, value; or a "
       "SiteScore: state, observe, value). See docs/concepts.md#score.");
+
+  /// Whether ranks move while training.
+  static constexpr bool moves = DynamicPlacement<typename M::placement_type>;
+  static constexpr bool preconditioned = requires(const A& a, B& b, typename A::template state<B>& s) {
+    a.precondition(b, s);
+  };
 
   /// One adapter at one site.
   struct Slot {
@@ -93,11 +108,44 @@ template <Backend B, class M> class Adapted {
     if constexpr (requires(const A& a, typename A::template state<B>& s) { a.phase(s, draw); })
       for (auto& s : slots_) method_.adapter.phase(s.state, draw);
   }
+  /// After clipping, before the optimiser: what an adapter does to its own gradients.
+  void precondition() requires(preconditioned) {
+    for (auto& s : slots_) method_.adapter.precondition(*backend_, s.state);
+  }
+
+  /// A run of so many steps begins: the placement's schedule is validated, all directions are kept, nothing
+  /// is remembered. Called by fit.
+  void begin(index_t steps) requires(moves) {
+    const auto g = groups();
+    allocator_.emplace(*backend_, method_.score, method_.placement, placement_, steps,
+                       std::span<const Group<B>>(g));
+  }
+  /// After optimiser step t, gradients in place: scores, and where it is time, the cut. Called by fit, whose
+  /// optimiser is told by `companions` of entries that moved or went (see Allocator).
+  template <class Companions> void after_step(index_t t, const Companions& companions) requires(moves) {
+    const auto g = groups();
+    if (allocator_->after_step(*backend_, std::span<const Group<B>>(g), t, companions)) drop_empty();
+  }
+  /// Directions left at every site, by ordinal.
+  [[nodiscard]] std::vector<index_t> ranks() const {
+    if constexpr (moves)
+      if (allocator_ && allocator_->last()) return allocator_->last()->rank;
+    return placement_.rank;
+  }
+  /// The allocator of the run; none where the placement does not move ranks, or before a run.
+  [[nodiscard]] const auto& allocator() const noexcept { return allocator_; }
+
   /// Off, the model answers as if nothing were attached.
   void enable(bool on) noexcept { enabled_ = on; }
 
   /// All that evolves.
   void visit_state(StateVisitor<B>& v) {
+    if constexpr (moves) {
+      if (allocator_) {
+        const auto g = groups();
+        if (allocator_->visit_state(*backend_, v, std::span<const Group<B>>(g))) drop_empty();
+      }
+    }
     for_each_parameter([&](Parameter<B>& p, double) { v.tensor(p.name, p.value); });
   }
 
@@ -113,12 +161,48 @@ template <Backend B, class M> class Adapted {
   }
 
  private:
+  std::vector<Group<B>> groups() {
+    std::vector<Group<B>> out;
+    for (auto& s : slots_) {
+      Group<B> g{&s.site, {}, 0};
+      const Parameter<B>* silencer = P::silencer(s.state.factors).parameter;
+      P::for_each(s.state.factors, [&](const Factor<B>& f) {
+        if (f.parameter == silencer) g.silencer = g.factors.size();
+        g.factors.push_back(f);
+      });
+      if constexpr (requires(B & b, MasterTensor<B> & values) { P::diagonalize(b, s.state.factors, values); })
+        g.diagonalize = [&factors = s.state.factors](B& b, MasterTensor<B>& values) {
+          P::diagonalize(b, factors, values);
+        };
+      out.push_back(std::move(g));
+    }
+    return out;
+  }
+  /// Forgets the adapters that no direction is left of.
+  void drop_empty() {
+    std::vector<Slot> left;
+    for (auto& s : slots_) {
+      s.rank = live_rank(s);
+      auto& at = at_[static_cast<std::size_t>(s.site.ordinal)];
+      at.reset();
+      if (s.rank == 0) continue;
+      at = left.size();
+      left.push_back(std::move(s));
+    }
+    slots_ = std::move(left);
+  }
+  static index_t live_rank(Slot& s) {
+    const Factor<B> f = P::silencer(s.state.factors);
+    return f.along == Along::rows ? f.parameter->rows() : f.parameter->cols();
+  }
+
   B* backend_;
   M method_;
   Placement placement_;
   std::vector<std::optional<std::size_t>> at_;  // slot of a site, by ordinal
   std::vector<Slot> slots_;
   bool enabled_ = true;
+  std::optional<typename detail::AllocatorOf<B, M, moves>::type> allocator_ = {};
 };
 
 }  // namespace lorica::adapt

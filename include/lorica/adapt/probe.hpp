@@ -25,15 +25,23 @@ template <Backend B, class S> class Probe {
 
   Var<B> visit(const SiteCall<B>& c) {
     auto& state = states_.at(static_cast<std::size_t>(c.site.ordinal));
-    return tap(std::move(c.y),
-               [this, &state, &site = c.site, x = c.x, offsets = c.offsets](const Tensor<B>& dy) mutable {
-                 score_.observe(state, SiteGradient<B>{site, x.backend(), x.value(), dy, offsets, weight_});
-                 x = Var<B>();
-               });
+    return tap(std::move(c.y), [this, &state, &site = c.site, x = c.x, offsets = c.offsets, matrix = c.weight,
+                                bias = c.bias](const Tensor<B>& dy) mutable {
+      score_.observe(state,
+                     SiteGradient<B>{site, x.backend(), x.value(), dy, offsets, weight_, matrix, bias});
+      x = Var<B>();
+    });
   }
   [[nodiscard]] std::vector<double> scores() const {
     std::vector<double> v;
     for (const auto& s : states_) v.push_back(score_.value(s));
+    return v;
+  }
+  /// What the score reports beside its value; empty where it does not.
+  [[nodiscard]] std::vector<double> beside() const {
+    std::vector<double> v;
+    if constexpr (requires(const S& score, const typename S::state& s) { score.beside(s); })
+      for (const auto& s : states_) v.push_back(score_.beside(s));
     return v;
   }
 
@@ -47,6 +55,7 @@ template <Backend B, class S> class Probe {
 struct SiteScores {
   std::vector<SiteInfo> sites;
   std::vector<double> values;
+  std::vector<double> beside = {};  // see SiteScore; empty where the score has none
 
   [[nodiscard]] std::size_t dominant() const {
     return static_cast<std::size_t>(std::ranges::max_element(values) - values.begin());
@@ -89,6 +98,7 @@ SiteScores probe(B& b, const Model& model, const nn::Sequences& samples, S score
     tape.backward(loss.sum);
   }
   out.values = probe.scores();
+  out.beside = probe.beside();
   for (std::size_t i = 0; i < out.values.size(); ++i)
     expects<NumericError>(std::isfinite(out.values[i]), "probe: the score of ", out.sites[i].path, " is ",
                           out.values[i]);

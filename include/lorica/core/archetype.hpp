@@ -24,7 +24,10 @@ template <class T> struct Visitor {
 /// The scores of all directions, as a placement that moves ranks may see them.
 struct Directions {
   index_t size() const { return 0; }
-  double kth_smallest(index_t) const { return 0; }
+  double kth_smallest(index_t) const { return 0; }  // 1-based
+  double first_beyond(index_t) const {
+    return 0;
+  }  // in descending order, the first beyond so many parameters
 };
 
 }  // namespace lorica::archetype

@@ -29,20 +29,46 @@ template <class T> T number_in(const SafeTensors& file, const std::string& key) 
 }
 }  // namespace detail
 
-/// Writes what was attached and trained.
+/// Writes what was attached and trained. A start whose B A is not 0 (PiSSA, OLoRA) is written into the
+/// update, B A - B0 A0 = [B, -B0] [A; A0], of twice the rank: whoever reads it needs neither the start nor
+/// the same rounding of the base.
 template <Backend B, class M> void save(adapt::Adapted<B, M>& adapted, const std::filesystem::path& path) {
-  using P = typename M::adapter_type::parameterization;
-  std::map<std::string, std::string> metadata = {{"format", "lorica-adapter/1"},
-                                                 {"parameterization", P::name}};
-  for (const auto& s : adapted.slots()) {
-    metadata["rank." + s.site.path] = std::to_string(s.rank);
-    metadata["scale." + s.site.path] = detail::exact(s.state.scale);
-  }
+  using A = typename M::adapter_type;
+  using Real = typename B::master;
+  B& b = adapted.backend();
+  std::map<std::string, std::string> metadata = {
+      {"format", "lorica-adapter/1"}, {"adapter", A::name}, {"parameterization", A::parameterization::name}};
   SafeTensorsWriter file;
-  adapted.for_each_parameter([&](Parameter<B>& p, double) {
-    const auto host = p.value.host(adapted.backend());
-    file.add(p.name, {p.rows(), p.cols()}, std::span<const typename B::master>(host));
-  });
+  const auto add = [&](const std::string& name, index_t rows, index_t cols, const std::vector<Real>& host) {
+    file.add(name, {rows, cols}, std::span<const Real>(host));
+  };
+  for (auto& s : adapted.slots()) {
+    auto& st = s.state;
+    index_t rank = s.rank;
+    const Parameter<B>*up = nullptr, *down = nullptr;
+    if constexpr (requires { st.held.a; }) {
+      up = &st.factors.b;
+      down = &st.factors.a;
+      rank *= 2;
+      auto a = down->value.host(b);
+      const auto a0 = st.held.a.host(b), b0 = st.held.b.host(b), b1 = up->value.host(b);
+      a.insert(a.end(), a0.begin(), a0.end());
+      std::vector<Real> both;
+      for (index_t i = 0; i < up->rows(); ++i) {
+        const auto row = static_cast<std::ptrdiff_t>(i * s.rank);
+        both.insert(both.end(), b1.begin() + row, b1.begin() + row + s.rank);
+        std::transform(b0.begin() + row, b0.begin() + row + s.rank, std::back_inserter(both),
+                       std::negate<>());
+      }
+      add(down->name, rank, down->cols(), a);
+      add(up->name, up->rows(), rank, both);
+    }
+    adapted.method().adapter.for_each(st, [&](Parameter<B>& p) {
+      if (&p != up && &p != down) add(p.name, p.rows(), p.cols(), p.value.host(b));
+    });
+    metadata["rank." + s.site.path] = std::to_string(rank);
+    metadata["scale." + s.site.path] = detail::exact(st.scale);
+  }
   file.write(path, metadata);
 }
 
@@ -58,6 +84,10 @@ adapt::Adapted<B, M> load_adapter(B& b, const Model& model, M method, const std:
   expects<FileError>(kind->second == P::name, "'", path.string(),
                      "' holds adapters of the parameterization \"", kind->second, "\", the method expects \"",
                      P::name, "\"");
+  const auto made = file.metadata().find("adapter");  // files of before there was more than one have none
+  const std::string adapter = made == file.metadata().end() ? "additive" : made->second;
+  expects<FileError>(adapter == M::adapter_type::name, "'", path.string(), "' holds the adapter \"", adapter,
+                     "\", the method expects \"", M::adapter_type::name, "\"");
   const auto sites = adapt::sites_of(model);
   adapt::Placement placement{std::vector<index_t>(sites.size(), 0)};
   for (const auto& [key, value] : file.metadata()) {

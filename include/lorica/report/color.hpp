@@ -88,16 +88,23 @@ struct Rgb {
   return 16 + 36 * nearest_level(color.red) + 6 * nearest_level(color.green) + nearest_level(color.blue);
 }
 
+/// How an escape sequence names the colour of the text (layer 38) or of the ground (48).
+[[nodiscard]] inline std::string ansi(int layer, Rgb color, Color depth) {
+  return depth == Color::truecolor ? message(layer, ";2;", color.red, ';', color.green, ';', color.blue)
+                                   : message(layer, ";5;", ansi256(color));
+}
+
+/// The text in that colour, then the terminal's own again; the text alone when colour is off.
+[[nodiscard]] inline std::string in_color(const std::string& text, Rgb ink, Color color) {
+  return color == Color::off ? text : message("\x1b[", ansi(38, ink, color), 'm', text, "\x1b[0m");
+}
+
 /// The text on a ground of that colour, then the terminal's own colours again; the text alone when colour is
 /// off.
 [[nodiscard]] inline std::string on_ground(const std::string& text, Rgb ground, Color color) {
   if (color == Color::off) return text;
   const Rgb ink = ink_on(ground);
-  const auto code = [&](int layer, Rgb c) {
-    return color == Color::truecolor ? message(layer, ";2;", c.red, ';', c.green, ';', c.blue)
-                                     : message(layer, ";5;", ansi256(c));
-  };
-  return message("\x1b[", code(48, ground), ';', code(38, ink), 'm', text, "\x1b[0m");
+  return message("\x1b[", ansi(48, ground, color), ';', ansi(38, ink, color), 'm', text, "\x1b[0m");
 }
 
 }  // namespace lorica::report

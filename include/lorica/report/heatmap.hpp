@@ -4,10 +4,12 @@
 #pragma once
 
 #include <lorica/core/check.hpp>
+#include <lorica/report/axis.hpp>
 #include <lorica/report/color.hpp>
 #include <lorica/report/format.hpp>
 #include <lorica/report/terminal.hpp>
 #include <lorica/report/text.hpp>
+#include <lorica/report/xml.hpp>
 
 #include <algorithm>
 #include <array>
@@ -21,21 +23,13 @@
 
 namespace lorica::report {
 
-/// How a value becomes a brightness. `logarithmic` shows six decades at most; what is not positive is
-/// darkest.
-enum class Scale { linear, logarithmic };
-
+/// A picture of a matrix. A logarithmic scale shows six decades at most; what is not positive is darkest.
 struct HeatMap {
   std::string title{};
   std::vector<std::string> row_labels{};
   std::vector<std::string> column_labels{};
   std::vector<double> values{};  ///< [rows, columns], row-major; NaN: there is no such cell
   Scale scale = Scale::linear;
-};
-
-struct TerminalStyle {
-  Color color = Color::off;  ///< `terminal_color(1)` asks the terminal
-  int width = 80;
 };
 
 namespace detail {
@@ -100,33 +94,6 @@ class HeatView {
   int digits = 3;
   std::optional<std::size_t> brightest{};  // index into the values; the first of equals
 };
-
-/// XML text: markup escaped, on one line, valid UTF-8.
-[[nodiscard]] inline std::string xml(std::string_view text) {
-  std::string out;
-  for (const char c : one_line(text)) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      case '\'':
-        out += "&apos;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
-}
 
 [[nodiscard]] inline std::size_t longest_label(const std::vector<std::string>& labels) {
   std::size_t width = 1;
@@ -195,7 +162,7 @@ class HeatView {
 }
 
 /// The map as one SVG that needs nothing else: readable on light and dark pages, every cell's value in a
-/// tooltip and, where there is room, in the cell; the brightest cell is outlined.
+/// tooltip and, if all of them have room, in the cell; the brightest cell is outlined.
 [[nodiscard]] inline std::string to_svg(const HeatMap& map) {
   constexpr double letter = 7.3;  // width of a monospaced character at 12 px
   constexpr double height = 24;   // of a cell
@@ -218,13 +185,12 @@ class HeatView {
   const double title = 1.17 * letter * static_cast<double>(display_width(map.title));  // at 14 px
   const double told = letter * static_cast<double>(display_width(brightest));
   const double labelled = left + columns * cell + (slanted ? name * 0.71 : 0);
-  const std::string wide = px(std::max({labelled, left + 210, margin + title, margin + told}) + margin);
+  const std::string wide = px(std::max({labelled, left + 250, margin + title, margin + told}) + margin);
   const std::string tall = px(bottom + 60);
 
-  std::string out =
-      message(R"(<svg xmlns="http://www.w3.org/2000/svg" class="lorica-heat" role="img" )", "width=\"", wide,
-              "\" height=\"", tall, "\" viewBox=\"0 0 ", wide, ' ', tall, "\">\n<title>",
-              detail::xml(map.title.empty() ? "heat map" : map.title), "</title>\n");
+  std::string out = message(R"(<svg xmlns="http://www.w3.org/2000/svg" class="lorica-heat" role="img" )",
+                            "width=\"", wide, "\" height=\"", tall, "\" viewBox=\"0 0 ", wide, ' ', tall,
+                            "\">\n<title>", xml(map.title.empty() ? "heat map" : map.title), "</title>\n");
   out += R"(<style>
 .lorica-heat text{font:12px ui-monospace,Menlo,Consolas,"DejaVu Sans Mono",monospace}
 .lorica-heat .title{font-size:14px;font-weight:bold}.lorica-heat .value{font-size:11px}
@@ -235,23 +201,25 @@ class HeatView {
 .lorica-heat .mark{stroke:#ffffff}
 }
 </style>
-<defs><linearGradient id="lorica-heat-scale">)";
-  for (int i = 0; i < 10; ++i) {
-    out += message("<stop offset=\"", fixed(i / 9.0, 3), "\" stop-color=\"", hex(viridis(i / 9.0)), "\"/>");
-  }
-  out += "</linearGradient></defs>\n<rect class=\"ground\" width=\"100%\" height=\"100%\"/>\n";
+<rect class="ground" width="100%" height="100%"/>
+)";
 
   const auto text = [&](double x, double y, std::string_view more, std::string_view words) {
-    out += message("<text x=\"", px(x), "\" y=\"", px(y), "\" ", more, '>', detail::xml(words), "</text>\n");
+    out += message("<text x=\"", px(x), "\" y=\"", px(y), "\" ", more, '>', xml(words), "</text>\n");
   };
   if (!map.title.empty()) text(margin, margin + 14, "class=\"ink title\"", map.title);
-  for (std::size_t c = 0; c < view.columns; ++c) {
+  // Slanted labels need 17 px each. The tooltips have all of them.
+  for (std::size_t c = 0; c < view.columns; c += slanted && cell < 17 ? 2 : 1) {
     const double x = left + (static_cast<double>(c) + 0.5) * cell;
     const std::string turned =
         message("class=\"ink\" transform=\"rotate(-45 ", px(x), ' ', px(top - 6), ")\"");
     text(x, top - 6, slanted ? turned : std::string("class=\"ink\" text-anchor=\"middle\""),
          keep_end(map.column_labels[c], longest));
   }
+  std::size_t digits = 0;
+  for (const double value : map.values)
+    if (!std::isnan(value)) digits = std::max(digits, view.number(value).size());
+  const bool numbered = static_cast<double>(digits) * letter * 11 / 12 + 6 <= cell;
   std::string mark;
   for (std::size_t r = 0; r < view.rows; ++r) {
     const double y = top + static_cast<double>(r) * height;
@@ -264,24 +232,28 @@ class HeatView {
       const std::string place = message("x=\"", px(x + 1), "\" y=\"", px(y + 1), "\" width=\"", px(cell - 2),
                                         "\" height=\"", px(height - 2), '"');
       out += message(
-          "<g><title>", detail::xml(view.described(r, c)), "</title><rect ", place,
+          "<g><title>", xml(view.described(r, c)), "</title><rect ", place,
           std::isnan(value) ? std::string(" class=\"none\"/>") : message(" fill=\"", hex(ground), "\"/>"));
-      const std::string number = view.number(value);
-      if (!std::isnan(value) && static_cast<double>(number.size()) * letter * 11 / 12 + 6 <= cell) {
+      if (numbered && !std::isnan(value)) {
         out += message("<text class=\"value\" text-anchor=\"middle\" x=\"", px(x + cell / 2), "\" y=\"",
-                       px(y + height / 2 + 4), "\" fill=\"", hex(ink_on(ground)), "\">", number, "</text>");
+                       px(y + height / 2 + 4), "\" fill=\"", hex(ink_on(ground)), "\">", view.number(value),
+                       "</text>");
       }
       out += "</g>\n";
       if (view.is_brightest(r, c)) mark = message("<rect class=\"mark\" ", place, "/>\n");
     }
   }
   out += mark;  // last, so that no neighbour covers its edge
-  out += message("<rect x=\"", px(left), "\" y=\"", px(bottom), "\" width=\"200\" height=\"12\" ",
-                 "fill=\"url(#lorica-heat-scale)\"/>\n");
+  // The scale in steps, not as a gradient: that has a name, and a page of many maps needs its names once.
+  // Every step reaches to the end, so that no seam shows.
+  for (int i = 0; i < 40; ++i) {
+    out += message("<rect x=\"", px(left + 6 * i), "\" y=\"", px(bottom), "\" width=\"", 240 - 6 * i,
+                   "\" height=\"12\" fill=\"", hex(viridis(i / 39.0)), "\"/>\n");
+  }
   text(left, bottom + 26, "class=\"ink\"", significant(view.low));
-  text(left + 100, bottom + 26, "class=\"ink\" text-anchor=\"middle\"",
+  text(left + 120, bottom + 26, "class=\"ink\" text-anchor=\"middle\"",
        map.scale == Scale::logarithmic ? "logarithmic" : "");
-  text(left + 200, bottom + 26, "class=\"ink\" text-anchor=\"end\"", significant(view.high));
+  text(left + 240, bottom + 26, "class=\"ink\" text-anchor=\"end\"", significant(view.high));
   text(margin, bottom + 48, "class=\"ink\"", brightest);
   return out + "</svg>\n";
 }

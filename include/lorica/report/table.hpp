@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: MIT
 /// @file lorica/report/table.hpp
-/// Rows and columns of text, for a terminal or for Markdown.
+/// Rows and columns of text, for a terminal, for Markdown or for HTML.
 #pragma once
 
 #include <lorica/core/check.hpp>
 #include <lorica/report/text.hpp>
+#include <lorica/report/xml.hpp>
 
 #include <algorithm>
 #include <cstddef>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -69,6 +71,27 @@ class Table {
       if (r == 0) out += rule(width);
     }
     return out;
+  }
+
+  /// The same as an HTML table; `right` and `center` are classes of its cells.
+  [[nodiscard]] std::string to_html() const {
+    const auto cell = [&](std::string_view tag, std::size_t c, const std::string& text) {
+      const Align align = columns_[c].align;
+      return message('<', tag,
+                     align == Align::left     ? ">"
+                     : align == Align::center ? " class=\"center\">"
+                                              : " class=\"right\">",
+                     xml(text), "</", tag, '>');
+    };
+    std::string out = "<table>\n<thead><tr>";
+    for (std::size_t c = 0; c < columns_.size(); ++c) out += cell("th", c, columns_[c].title);
+    out += "</tr></thead>\n<tbody>\n";
+    for (const auto& row : rows_) {
+      out += "<tr>";
+      for (std::size_t c = 0; c < columns_.size(); ++c) out += cell("td", c, row[c]);
+      out += "</tr>\n";
+    }
+    return out + "</tbody>\n</table>\n";
   }
 
  private:

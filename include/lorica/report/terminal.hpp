@@ -13,6 +13,12 @@ namespace lorica::report {
 
 enum class Color { off, ansi256, truecolor };
 
+/// How a picture is drawn there.
+struct TerminalStyle {
+  Color color = Color::off;  ///< `terminal_color(1)` asks the terminal
+  int width = 80;
+};
+
 /// Is the descriptor (1 for output, 2 for errors) a terminal that moves its cursor?
 [[nodiscard]] inline bool is_terminal(int descriptor) {
   const char* const kind = std::getenv("TERM");

@@ -79,7 +79,9 @@ FitResult fit(B& b, const Model& model, T& trainee, const D& data, const FitConf
              [&](StateVisitor<B>& v) {
                v.count("step", step);
                trainee.visit_state(v);
-               trainee.for_each_parameter([&](Parameter<B>& p, double) { optimizer.visit_state(v, b, p); });
+               trainee.for_each_parameter([&](Parameter<B>& p, double rate) {
+                 if (rate > 0) optimizer.visit_state(v, b, p);
+               });
              }};
   if constexpr (requires { trainee.begin(c.steps); }) trainee.begin(c.steps);
   (detail::call_begin(callbacks, run), ...);
@@ -125,10 +127,12 @@ FitResult fit(B& b, const Model& model, T& trainee, const D& data, const FitConf
     }
     info.gradient_norm = gradient_norm(b, trainee, step);
     clip_gradients(b, trainee, info.gradient_norm, c.clip);
+    if constexpr (requires { trainee.precondition(); }) trainee.precondition();
     trainee.for_each_parameter([&](Parameter<B>& p, double rate) {
       if (rate > 0 && !p.grad.empty()) optimizer.update(b, c.optimizer, p, info.lr * rate, step + 1);
     });
-    if constexpr (requires { trainee.after_step(step); }) trainee.after_step(step);
+    if constexpr (requires { trainee.after_step(step, optimizer.companions()); })
+      trainee.after_step(step, optimizer.companions());
     info.seconds = std::chrono::duration<double>(clock::now() - start).count();
     result.seconds += info.seconds;
     result.targets += info.targets;

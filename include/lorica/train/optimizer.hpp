@@ -56,6 +56,18 @@ template <Backend B> class AdamW::state {
                              M(1 - c.beta1), M(c.beta2), M(1 - c.beta2), M(1 - rate * c.weight_decay),
                              M(rate / correct1), M(std::sqrt(correct2)), M(c.eps)});
   }
+  /// Applies a change that p's entries underwent (some removed, all replaced) to what goes along with them.
+  struct Companions {
+    state& self;
+    template <class Change> void operator()(const Parameter<B>& p, const Change& change) const {
+      const auto found = self.moments_.find(p.name);
+      if (found == self.moments_.end() || found->second.mean.empty()) return;
+      change(found->second.mean);
+      change(found->second.square);
+    }
+  };
+  [[nodiscard]] Companions companions() { return {*this}; }
+
   /// The moments of p join the tree of state; call for every parameter.
   void visit_state(StateVisitor<B>& v, B& b, const Parameter<B>& p) {
     auto& m = moments(b, p);

@@ -17,8 +17,9 @@ template <Backend B> struct ParameterVisitor {
 }  // namespace detail
 
 /// A site policy with parameters and state. Optional, found by `requires`: phase(draw) before a forward pass,
-/// penalty(tape) once an optimiser step, begin(total) before the first step, after_step(step) after each with
-/// gradients in place.
+/// penalty(tape) once an optimiser step, precondition() once its gradients are clipped, begin(total) before
+/// the first step, after_step(step, companions) after each with gradients in place, where
+/// companions(parameter, change) applies to the optimiser's moments what the parameter's entries underwent.
 template <class T, class B>
 concept Trainee = SitePolicy<T, B> && requires(T& t, StateVisitor<B>& v) {
   t.visit_state(v);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <lorica/adapt/adapter/additive.hpp>
 
+#include "adapt/peft_oracle.hpp"
 #include "adapt/toy.hpp"
 
 using namespace lorica;
@@ -126,4 +127,17 @@ TEST_CASE("gradients of all that trains are those of central differences", "[ada
   CHECK(error(Additive<>{.dropout = 0.3}) < 1e-8);
   CHECK(error(Additive<Plain>{.dropout = 0.3}) < 1e-8);
   CHECK(error(Additive<Svd, AlphaOverRankPlusEps>{.dropout = 0.3}) < 1e-8);
+}
+
+TEST_CASE(
+    "LoRA, rsLoRA, PiSSA, OLoRA, LoRA-FA and P diag(lambda) Q are PEFT's: forward, gradients, ten steps",
+    "[adapt][additive][oracle]") {
+  test::is_as_in_peft("lora", Additive<>{.scaling = {.alpha = 5}});
+  test::is_as_in_peft("rslora", Additive<LowRank, AlphaOverSqrtRank>{.scaling = {.alpha = 5}});
+  test::is_as_in_peft("pissa", Additive<LowRank, AlphaOverRank, Pissa>{.scaling = {.alpha = 5}});
+  test::is_as_in_peft("olora", Additive<LowRank, AlphaOverRank, Olora>{.scaling = {.alpha = 5}});
+  test::is_as_in_peft("lora_fa", Additive<FrozenA>{.scaling = {.alpha = 5}});
+  test::is_as_in_peft("lora_fa_preconditioned",
+                      Additive<FrozenA>{.shape = {.precondition = true}, .scaling = {.alpha = 5}});
+  test::is_as_in_peft("svd", Additive<Svd, AlphaOverRankPlusEps>{.scaling = {.alpha = 5}});
 }

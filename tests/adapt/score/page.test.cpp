@@ -229,6 +229,6 @@ TEST_CASE("the closed form of the mean gradient wants all samples in one batch",
   const test::Toy<R> model(b);
   const Page page{.reading = Reading::mean_gradient, .form = Form::closed};
   CHECK(test::error_of<ConfigError>([&] { (void)probe(b, model, samples(), page, nn::NextToken{}, 3); }) ==
-        "Page: the closed form of the mean gradient needs all samples in one batch; raise the batch size or "
-        "sample");
+        "the energy of the mean gradient at blocks.1.down needs all samples in one batch; raise the batch "
+        "size, or let PAGE draw (Form::sampled)");
 }

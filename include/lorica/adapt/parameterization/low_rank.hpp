@@ -38,6 +38,8 @@ struct LowRank {
     visit(Factor<B>{&f.a, Along::rows});
     visit(Factor<B>{&f.b, Along::cols});
   }
+  /// A as an operand on a tape: what a start is counted from, and FrozenA, ask for.
+  template <Backend B> static MasterVar<B> a_on(Tape<B>& t, factors<B>& f) { return t.leaf(f.a); }
   /// B's column: A stays, so the direction may return. Both at zero would be dead for ever.
   template <Backend B> static Factor<B> silencer(factors<B>& f) { return {&f.b, Along::cols}; }
 

@@ -25,6 +25,11 @@ struct Dominant {
     for (const std::size_t i : order)
       expects<NumericError>(std::isfinite(scores[i]), "Dominant: the score of ", all[i].path, " is ",
                             scores[i]);
+    expects(std::ranges::any_of(order, [&](std::size_t i) { return scores[i] != 0; }),
+            "Dominant: the scores of all ", order.size(), " candidate sites (", all[order.front()].path,
+            " ... ", all[order.back()].path,
+            ") are 0: no gradient reached them; "
+            "probe samples that have targets, under a loss that reads these sites");
     std::ranges::stable_sort(order, [&](std::size_t a, std::size_t b) { return scores[a] > scores[b]; });
     Placement p{std::vector<index_t>(all.size(), 0)};
     for (index_t i = 0; i < top; ++i) p.rank[order[static_cast<std::size_t>(i)]] = rank;

@@ -20,9 +20,9 @@ template <class T> struct Cells {
   LORICA_HD T& operator[](int j) const { return p[j * stride]; }
 };
 
-/// What one backward pass reveals at a site without forming dL/dW. The loss is the sum over targets;
-/// weight[s] is one over the targets of sequence s, so that weight[s] * (rows of s) is the gradient of that
-/// sample's mean loss.
+/// What one backward pass reveals at a site without forming dL/dW, and what stands there: enough for a score
+/// to try an adapter of its own. The loss is the sum over targets; weight[s] is one over the targets of
+/// sequence s, so that weight[s] * (rows of s) is the gradient of that sample's mean loss.
 template <Backend B> struct SiteGradient {
   const SiteInfo& site;
   B& backend;
@@ -30,6 +30,8 @@ template <Backend B> struct SiteGradient {
   const Tensor<B>& dy;               // [n, m]
   std::span<const index_t> offsets;  // [sequences + 1]
   std::span<const double> weight;    // [sequences]; 0 where a sequence has no target
+  WeightView<B> matrix;              // W [m, k]
+  const MasterTensor<B>* bias;       // [1, m], or null
 };
 
 /// Per entry, host and device. observe: w after the optimiser's step, g the gradient it used, m the `memory`
@@ -42,7 +44,8 @@ concept DirectionScore = std::semiregular<S> &&
   { s.observe(w, g, m, t) } -> std::same_as<void>;
   { s.value(c, t) } -> std::same_as<float>;
 };
-/// Hears x and dy at a site; answers with a number.
+/// Hears x and dy at a site; answers with a number. Optional: beside(state), a second number that is reported
+/// and places nothing.
 template <class S, class B>
 concept SiteScore = Backend<B> && std::semiregular<typename S::state> &&
     requires(const S& s, typename S::state& st, const typename S::state& c, const SiteGradient<B>& o) {

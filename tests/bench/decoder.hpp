@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+/// @file tests/bench/decoder.hpp
+/// The model, the text and the clock of the benchmarks of a step: a decoder of 12 layers, width 768, 4
+/// sequences of 256 tokens.
+#pragma once
+
+#include <lorica/adapt/attach.hpp>
+#include <lorica/cpu/eigen_backend.hpp>
+#include <lorica/nn/transformer.hpp>
+#include <lorica/train/estimate.hpp>
+
+#include <chrono>
+#include <cstdio>
+
+namespace lorica::bench {
+
+using B = cpu::EigenBackend<float>;
+using Block = nn::Block<nn::LayerNorm, nn::SelfAttention<nn::Unrotated>, nn::Mlp<nn::ExactGelu>, nn::PreNorm>;
+using Model = nn::Transformer<B, Block>;
+using Clock = std::chrono::steady_clock;
+
+constexpr index_t layers = 12, width = 768, hidden = 3072, vocabulary = 8192, length = 256, sequences = 4,
+                  rank = 8;
+
+inline double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+inline double median(std::vector<double> v) {
+  std::ranges::sort(v);
+  const std::size_t half = v.size() / 2;
+  return v.size() % 2 == 1 ? v[half] : 0.5 * (v[half - 1] + v[half]);
+}
+
+/// Random weights: norms near 1, the rest small and even. Not drawn by Box and Muller, which would take as
+/// long as a step.
+inline std::vector<float> weights(const std::string& name, Shape s) {
+  const bool gain = name.find("norm") != std::string::npos && name.ends_with(".weight");
+  std::vector<float> v(static_cast<std::size_t>(s.rows * s.cols));
+  std::uint32_t state = static_cast<std::uint32_t>(v.size()) * 2654435761u + 1;
+  for (float& x : v) {
+    state = state * 1664525u + 1013904223u;
+    x = (gain ? 1.f : 0.f) + 0.06f * (float(state >> 8) * 0x1p-24f - 0.5f);
+  }
+  return v;
+}
+inline train::Windows text() {
+  const Stream s(1, "benchmark text", "");
+  std::vector<std::int32_t> ids(static_cast<std::size_t>(8 * sequences * length + 1));
+  for (std::size_t i = 0; i < ids.size(); ++i) ids[i] = static_cast<std::int32_t>(s.below(vocabulary, i));
+  return {std::move(ids), {.length = length}};
+}
+
+inline nn::TransformerConfig<Block> config() {
+  nn::TransformerConfig<Block> config{.vocabulary = vocabulary,
+                                      .width = width,
+                                      .layers = layers,
+                                      .positions = length,
+                                      .learned_positions = true};
+  config.block.attention = {.heads = 12, .kv_heads = 12, .bias = true};
+  config.block.feed_forward.hidden = hidden;
+  return config;
+}
+
+/// f(step info) after each step.
+template <class F> struct AfterStep {
+  F f;
+  template <class R> void step(const R&, const train::StepInfo& s) const { f(s); }
+};
+template <class F> AfterStep(F) -> AfterStep<F>;
+
+}  // namespace lorica::bench

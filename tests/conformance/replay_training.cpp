@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: MIT
+/// @file tests/conformance/replay_training.cpp
+/// A recorded closed loop of the authors' AdaLoRA, once more with the library's own types, in double: a
+/// host's tanh network, AdaLora, fit. Format: adalora-golden-train/1.
+#include "conformance/replay.hpp"
+
+#include <lorica/autograd/elementwise_ops.hpp>
+#include <lorica/cpu/eigen_backend.hpp>
+#include <lorica/train/fit.hpp>
+
+#include <iostream>
+
+using namespace lorica;
+using replay::Tally;
+using replay::Value;
+
+namespace {
+using B = cpu::EigenBackend<double>;
+using Matrix = Tensor<B>;
+
+/// y = l_n(tanh(... tanh(l_0(x)))), every l a site.
+struct Net {
+  struct Layer {
+    SiteInfo site;
+    Frozen<B> weight;
+    Matrix bias;
+  };
+  std::vector<Layer> layers;
+  Matrix x, y;
+  template <class F> void for_each_site(F f) const {
+    for (const Layer& l : layers) f(l.site, WeightView<B>(l.weight));
+  }
+};
+/// The sum of squared errors over all elements; their count divides it.
+struct SquaredError {
+  template <class P> nn::Loss<B> loss(Tape<B>& tape, const Net& net, P& policy, const nn::Batch<B>&) const {
+    const std::vector<index_t> offsets = {0, net.x.rows()};
+    Var<B> h = tape.constant(net.x);
+    for (std::size_t i = 0; i < net.layers.size(); ++i) {
+      const auto& l = net.layers[i];
+      h = at_site<B>(l.site, i == 0 ? h : tanh(h), l.weight, &l.bias, offsets, policy);
+    }
+    return {squared_error(h, net.y), net.y.size()};
+  }
+  index_t targets_of(const nn::Batch<B>&, index_t) const { return 1; }
+};
+/// The data of a host that brings its own: one token, never looked at.
+struct Nothing {
+  index_t size() const { return 1; }
+  void append(nn::Sequences& s, index_t) const {
+    s.add(std::vector<std::int32_t>{0}, std::vector<std::int32_t>{0});
+  }
+};
+
+bool close(double a, double b) { return std::abs(a - b) <= 1e-12 * std::max(1.0, std::abs(b)); }
+
+struct Counts {
+  Tally losses, regularisers, budgets, thresholds, masks, lambdas, gradients, parameters;
+};
+
+struct Compare {
+  const Value& file;
+  adapt::Adapted<B, adapt::AdaLora<>>& adapted;
+  Counts& n;
+  static constexpr const char* names[] = {".lora_A", ".lora_B", ".lora_E"};
+
+  template <class F> void each_factor(F f) {
+    for (std::size_t i = 0; i < adapted.slots().size(); ++i) {
+      auto& factors = adapted.slots()[i].state.factors;
+      std::size_t k = 0;
+      adapt::Svd::for_each(factors,
+                           [&](const adapt::Factor<B>& x) { f(message('l', i, names[k++]), *x.parameter); });
+    }
+  }
+  void against(Tally& tally, const Value& want, const Matrix& ours) {
+    const auto host = ours.host<double>(adapted.backend());
+    const auto wanted = replay::numbers<double>(want);
+    for (std::size_t j = 0; j < wanted.size(); ++j) tally(close(host.at(j), wanted[j]));
+  }
+  template <class R> void step(const R&, const train::StepInfo& s) {
+    const Value& want = file.at("steps").as_array().at(static_cast<std::size_t>(s.step));
+    n.losses(close(s.loss, want.at("task").as_number()));
+    n.regularisers(close(s.penalty, want.at("reg").as_number()));
+    const auto& cut = adapted.allocator()->last();
+    const auto& schedule = adapted.allocator()->state().schedule;
+    n.budgets(schedule.budget(s.step) == want.at("budget").as_integer());
+    const bool now = cut && cut->step == s.step;
+    if (const Value* threshold = replay::given(want, "threshold"); threshold != nullptr && now)
+      n.thresholds(close(cut->threshold, threshold->as_number()) &&
+                   std::abs(cut->threshold - threshold->as_number()) <= 1e-9 * threshold->as_number());
+    else
+      n.thresholds(now == (threshold != nullptr) || s.step > schedule.end());
+    B& b = adapted.backend();
+    for (std::size_t i = 0; i < adapted.slots().size(); ++i) {
+      const auto ours = adapted.slots()[i].state.factors.lambda.value.host<double>(b);
+      const auto wanted = replay::numbers<double>(want.at("E_after").at(message('l', i, ".lora_E")));
+      for (std::size_t d = 0; d < wanted.size(); ++d) {
+        n.masks((ours.at(d) == 0) == (wanted[d] == 0));
+        n.lambdas(close(ours[d], wanted[d]));
+      }
+    }
+    each_factor([&](const std::string& name, const Parameter<B>& p) {
+      n.gradients(close(b.sum_squares(p.grad.cref().data, p.grad.size()),
+                        want.at("grad_sq_sum").at(name).as_number()));
+      if (const Value* full = replay::given(want, "grads")) against(n.gradients, full->at(name), p.grad);
+    });
+  }
+};
+
+bool replay_file(const Value& file) {
+  const std::string format = file.at("format").as_string();
+  expects<FileError>(format == "adalora-golden-train/1", "the format is \"", format,
+                     "\", expected \"adalora-golden-train/1\"");
+  B b;
+  const Value &config = file.at("config"), &init = file.at("init");
+  const auto dims = replay::numbers<index_t>(config.at("dims"));
+  Net net;
+  const auto read = [&](const std::string& name, index_t rows, index_t cols) {
+    return Matrix(b, rows, cols, replay::numbers<double>(init.at(name)));
+  };
+  adapt::Placement start;
+  for (std::size_t i = 0; i + 1 < dims.size(); ++i) {
+    const index_t in = dims[i], out = dims[i + 1], n = static_cast<index_t>(i);
+    const std::string name = message('l', i);
+    net.layers.push_back({{n, n, Role::other, in, out, name},
+                          Frozen<B>(b, read(name + ".weight", out, in)),
+                          read(name + ".bias", 1, out)});
+    start.rank.push_back(static_cast<index_t>(init.at(name + ".lora_E").as_array().size()));
+  }
+  const auto x = replay::numbers<double>(file.at("x")), y = replay::numbers<double>(file.at("y"));
+  const index_t rows = static_cast<index_t>(x.size()) / dims.front();
+  net.x = Matrix(b, rows, dims.front(), x);
+  net.y = Matrix(b, rows, dims.back(), y);
+
+  adapt::AdaLora<> method{.adapter = {.shape = {.orthogonality = config.at("reg_weight").as_number()},
+                                      .scaling = {.alpha = config.at("alpha").as_number()}},
+                          .score = replay::score(config),
+                          .placement = replay::budget(config, adapt::Flavour::authors)};
+  auto adapted = adapt::attach_at(b, net, method, start);
+  Counts n;
+  Compare compare{file, adapted, n};
+  compare.each_factor(
+      [&](const std::string& name, Parameter<B>& p) { p.value = read(name, p.rows(), p.cols()); });
+
+  const auto betas = replay::numbers<double>(config.at("betas"));
+  const train::FitConfig run{.steps = config.at("total_step").as_integer(),
+                             .batch = 1,
+                             .optimizer = {.lr = config.at("lr").as_number(),
+                                           .beta1 = betas.at(0),
+                                           .beta2 = betas.at(1),
+                                           .eps = config.at("eps").as_number(),
+                                           .weight_decay = config.at("weight_decay").as_number()},
+                             .clip = 0};
+  train::fit(b, net, adapted, Nothing{}, run, SquaredError{}, compare);
+  compare.each_factor([&](const std::string& name, const Parameter<B>& p) {
+    compare.against(n.parameters, file.at("final").at(name), p.value);
+  });
+  std::cout << "compared/different: losses " << n.losses << ", regularisers " << n.regularisers
+            << ", budgets " << n.budgets << ", thresholds " << n.thresholds << ", mask bits " << n.masks
+            << ", lambdas " << n.lambdas << ", gradients " << n.gradients << ", final parameters "
+            << n.parameters << '\n';
+  return n.losses.different + n.regularisers.different + n.budgets.different + n.thresholds.different +
+             n.masks.different + n.lambdas.different + n.gradients.different + n.parameters.different ==
+         0;
+}
+}  // namespace
+
+int main(int argc, char** argv) {
+  return replay::over_files(argc, argv, "usage: replay_training FILE...   (adalora-golden-train/1, JSON)",
+                            replay_file);
+}
