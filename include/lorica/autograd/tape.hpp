@@ -173,16 +173,8 @@ template <Backend B> class Tape {
   /// at once, and all it captured with it, unless `needs_grad`.
   template <class T, class Pull>
   [[nodiscard]] Var<B, T> record(Tensor<B, T> value, bool needs_grad, Pull pull) {
-    auto v = std::make_shared<detail::Value<B, T>>(std::move(value), account_);
-    if (!needs_grad || !recording_) return {this, std::move(v), nullptr};
-    auto slot = std::make_shared<detail::Slot<B, T>>(v->own.shape(), nullptr);
-    pullbacks_.push_back([slot, pull = std::move(pull)]() mutable {
-      if (!slot->grad) return;
-      const auto dy = std::move(slot->grad);
-      slot->grad = nullptr;
-      pull(dy);
-    });
-    return {this, std::move(v), std::move(slot)};
+    return needs_grad && recording_ ? remember(std::move(value), Pullback<T>(std::move(pull)))
+                                    : constant(std::move(value));
   }
   /// Owns `value`, whose gradient is x's own: for sums with a constant, which have no step of their own.
   template <class T> [[nodiscard]] Var<B, T> passed_on(Tensor<B, T> value, const Var<B, T>& x) {
@@ -214,6 +206,21 @@ template <Backend B> class Tape {
   [[nodiscard]] std::size_t size() const noexcept { return pullbacks_.size(); }
 
  private:
+  template <class T> using Pullback = std::function<void(const std::shared_ptr<Tensor<B, T>>&)>;
+
+  /// What does not depend on the operation: compiled once for all of them.
+  template <class T> Var<B, T> remember(Tensor<B, T> value, Pullback<T> pull) {
+    auto v = std::make_shared<detail::Value<B, T>>(std::move(value), account_);
+    auto slot = std::make_shared<detail::Slot<B, T>>(v->own.shape(), nullptr);
+    pullbacks_.push_back([slot, pull = std::move(pull)] {
+      if (!slot->grad) return;
+      const auto dy = std::move(slot->grad);
+      slot->grad = nullptr;
+      pull(dy);
+    });
+    return {this, std::move(v), std::move(slot)};
+  }
+
   B* backend_;
   bool recording_;
   std::size_t saved_ = 0;
