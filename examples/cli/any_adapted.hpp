@@ -27,6 +27,7 @@ template <Backend B> class AnyAdapted {
     virtual void after_step(index_t step, const Companions& companions) = 0;
     virtual void visit_state(StateVisitor<B>& v) = 0;
     virtual index_t parameter_count() = 0;
+    virtual std::size_t score_bytes() = 0;
     virtual std::vector<index_t> ranks() const = 0;
     virtual std::optional<adapt::Cut> last_cut() const = 0;
     virtual void save(const std::filesystem::path& file) = 0;
@@ -44,6 +45,7 @@ template <Backend B> class AnyAdapted {
     held_->after_step(step, companions);
   }
   void visit_state(StateVisitor<B>& v) { held_->visit_state(v); }
+  std::size_t score_bytes() { return held_->score_bytes(); }
   Interface& operator*() const { return *held_; }
   Interface* operator->() const { return held_.get(); }
 
@@ -70,6 +72,7 @@ template <Backend B> class AnyAdapted {
     }
     void visit_state(StateVisitor<B>& v) override { adapted.visit_state(v); }
     index_t parameter_count() override { return adapted.parameter_count(); }
+    std::size_t score_bytes() override { return adapted.score_bytes(); }
     std::vector<index_t> ranks() const override { return adapted.ranks(); }
     std::optional<adapt::Cut> last_cut() const override {
       if constexpr (A::moves)

@@ -126,6 +126,15 @@ template <Backend B, class M> class Adapted {
     const auto g = groups();
     if (allocator_->after_step(*backend_, std::span<const Group<B>>(g), t, companions)) drop_empty();
   }
+  /// Bytes of running scores that a run will hold.
+  [[nodiscard]] std::size_t score_bytes() {
+    if constexpr (moves) {
+      const auto g = groups();
+      return std::remove_reference_t<decltype(*allocator_)>::bytes(std::span<const Group<B>>(g));
+    } else {
+      return 0;
+    }
+  }
   /// Directions left at every site, by ordinal.
   [[nodiscard]] std::vector<index_t> ranks() const {
     if constexpr (moves)

@@ -18,7 +18,10 @@ struct Memory {
   std::size_t parameters = 0;   // that train
   std::size_t gradients = 0;
   std::size_t moments = 0;
-  [[nodiscard]] std::size_t total() const { return weights + activations + parameters + gradients + moments; }
+  std::size_t scores = 0;  // running values of a placement that moves ranks
+  [[nodiscard]] std::size_t total() const {
+    return weights + activations + parameters + gradients + moments + scores;
+  }
 };
 
 namespace detail {
@@ -45,6 +48,7 @@ Memory estimate(B& b, const Model& model, T& trainee, const D& data, const FitCo
     m.gradients += p.value.bytes();
     if (rate > 0) m.moments += 2 * p.value.bytes();
   });
+  if constexpr (requires { trainee.score_bytes(); }) m.scores = trainee.score_bytes();
   model.for_each_weight([&](const std::string&, const auto& w) {
     if (!trained.contains(&w)) m.weights += detail::weight_bytes(w);
   });
@@ -70,8 +74,9 @@ inline void print(std::ostream& out, const Memory& m) {
   const auto precision = out.precision(1);
   const auto flags = out.setf(std::ios::fixed, std::ios::floatfield);
   out << "memory: weights " << mb(m.weights) << " MiB, activations " << mb(m.activations) << ", parameters "
-      << mb(m.parameters) << ", gradients " << mb(m.gradients) << ", moments " << mb(m.moments) << "; about "
-      << mb(m.total()) << " MiB in all\n";
+      << mb(m.parameters) << ", gradients " << mb(m.gradients) << ", moments " << mb(m.moments);
+  if (m.scores > 0) out << ", scores " << mb(m.scores);
+  out << "; about " << mb(m.total()) << " MiB in all\n";
   out.precision(precision);
   out.flags(flags);
 }

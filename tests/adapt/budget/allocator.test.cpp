@@ -82,6 +82,10 @@ TEMPLATE_TEST_CASE("a direction is worth the sum of its factors' means", "[adapt
   CHECK(test::relative_error(a.scores(b, pair.all()).template host<double>(b), by_hand(b, pair)) <
         test::tolerance_of<typename TestType::master>());
   CHECK(a.memory(0, 0).shape() == Shape{1, 8});
+  std::size_t held = 0;
+  for (std::size_t i = 0; i < 2; ++i)
+    for (std::size_t f = 0; f < 3; ++f) held += a.memory(i, f).bytes();
+  CHECK(decltype(a)::bytes(pair.all()) == held);
   SECTION("of the spectrum alone nothing is remembered for P and Q") {
     Allocator<TestType, Raw<SpectrumMagnitude>, At> only_lambda(b, {}, {}, pair.start(), 10, pair.all());
     only_lambda.after_step(b, pair.all(), 0, NoCompanions{});

@@ -101,15 +101,22 @@ template <Backend B, DirectionScore S, DynamicPlacement P> class Allocator {
       w.ordinal = static_cast<std::size_t>(g.site->ordinal);
       w.kept = MasterTensor<B>(b, 1, g.rank());
       fill(b, w.kept, M(1));
-      for (std::size_t f = 0; f < g.factors.size(); ++f) {
-        const bool remembered = !g.diagonalize && (f == g.silencer || !silencer_only);
-        w.memory.push_back(remembered ? zeros<M>(b, S::memory, g.factors[f].parameter->value.size())
-                                      : MasterTensor<B>{});
-      }
+      for (std::size_t f = 0; f < g.factors.size(); ++f)
+        w.memory.push_back(remembers(g, f) ? zeros<M>(b, S::memory, g.factors[f].parameter->value.size())
+                                           : MasterTensor<B>{});
       watched_.push_back(std::move(w));
     }
     sites_ = start.rank.size();
     state_ = policy_.begin(start, steps);
+  }
+
+  /// What it will remember of these groups.
+  [[nodiscard]] static std::size_t bytes(std::span<const Group<B>> groups) {
+    index_t n = 0;
+    for (const auto& g : groups)
+      for (std::size_t f = 0; f < g.factors.size(); ++f)
+        if (remembers(g, f)) n += S::memory * g.factors[f].parameter->value.size();
+    return static_cast<std::size_t>(n) * sizeof(M);
   }
 
   /// After optimiser step t (0-based), the gradients it used in place. `companions(p, change)` is told of
@@ -175,6 +182,10 @@ template <Backend B, DirectionScore S, DynamicPlacement P> class Allocator {
  private:
   static constexpr bool silencer_only = detail::silencer_only<S>();
 
+  /// Whether the entries of factor f count by running values of their own.
+  static bool remembers(const Group<B>& g, std::size_t f) {
+    return !g.diagonalize && (f == g.silencer || !silencer_only);
+  }
   struct Watched {
     std::size_t ordinal = 0;
     MasterTensor<B> kept;  // [1, r]
