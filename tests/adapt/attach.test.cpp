@@ -95,3 +95,29 @@ TEST_CASE("scores of another model are an error", "[adapt][attach]") {
           (void)attach(b, llama(b), DomLora<>{.placement = {.rank = 2}}, scores);
         }) == "Dominant: 4 scores for 14 sites");
 }
+
+TEST_CASE("whatever adapter a method has can stand at the dominant site alone", "[adapt][attach][domlora]") {
+  using R = Reference;
+  R b;
+  const test::Toy<R> model(b);
+  const auto scores = probe(b, model, test::sequences(), Page{});
+  const auto check = [&](auto method) {
+    auto adapted = attach(b, model, method, scores, 3);
+    REQUIRE(adapted.slots().size() == 1);
+    CHECK(adapted.slots()[0].site.ordinal == static_cast<index_t>(scores.dominant()));
+    test::backward(b, model, adapted, test::sequences());
+    double energy = 0;
+    adapted.for_each_parameter([&](Parameter<R>& p, double) {
+      if (!p.grad.empty()) energy += b.sum_squares(p.grad.cref().data, p.grad.size());
+    });
+    CHECK(energy > 0);
+  };
+  check(DomLora<>{.placement = {.rank = 4}});
+  check(DomLora<RsLora>{.placement = {.rank = 4}});
+  check(DomLora<DoraLora>{.placement = {.rank = 4}});
+  check(DomLora<PissaLora>{.placement = {.rank = 4}});
+  check(DomLora<OloraLora>{.placement = {.rank = 4}});
+  check(DomLora<LoraPlus>{.placement = {.rank = 4}});
+  check(DomLora<LoraFa>{.placement = {.rank = 4}});
+  check(DomLora<SvdLora>{.placement = {.rank = 4}});
+}

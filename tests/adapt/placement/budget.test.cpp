@@ -195,6 +195,27 @@ TEST_CASE("a budget is met, ranks move between matrices, and the model goes on l
   }
 }
 
+TEST_CASE("the same budget over doublets, exact singular values, DoRA, and from the dominant sites",
+          "[adapt][placement][budget]") {
+  R b;
+  const test::Toy<R> model(b);
+  const auto check = [&](auto adapted) {
+    std::vector<double> losses;
+    train::fit(b, model, adapted, Small{text()}, config(), Rows{&losses});
+    const auto ranks = adapted.ranks();
+    CHECK(std::accumulate(ranks.begin(), ranks.end(), index_t{0}) == 6);
+    CHECK(losses.back() < losses.front());
+  };
+  check(attach(b, model, moving<PruneLora>(), 4));
+  check(attach(b, model, moving<ExactSvdLora>(), 4));
+  check(attach(b, model, moving<Method<Dora<Svd, AlphaOverRankPlusEps>, Raw<Fisher>, Budget<>>>(), 4));
+  check(attach(b, model, moving<AdaLora<Accumulated<Movement>>>(), 4));
+  check(attach(b, model, moving<AdaLora<Raw<SpectrumMagnitude>>>(), 4));
+  Method<Additive<Svd, AlphaOverRankPlusEps>, Both<Page, Smoothed<Sensitivity>>, Budget<Dominant>> dominant;
+  dominant.placement = {.start = {.rank = 4, .top = 3}, .target = {.total = 6}, .tinit = {3}, .tfinal = {8}};
+  check(attach(b, model, dominant, probe(b, model, test::sequences(), dominant.score), 4));
+}
+
 TEST_CASE("a direction that was cut may return", "[adapt][placement][budget]") {
   R b;
   const test::Toy<R> model(b);
