@@ -83,27 +83,6 @@ TEST_CASE("dropout is of what trains: the start that belongs to W sees all of x"
   CHECK(test::relative_error(at.answer(pissa, st), want.value().host<double>(at.b)) < 1e-13);
 }
 
-TEST_CASE("directions that are taken out leave the others, and the start, as they are",
-          "[adapt][start][update]") {
-  Place<R> at;
-  const From<Pissa> pissa{};
-  auto st = at.trained(pissa, 3);
-  // direction 1 off, then out
-  auto b = st.factors.b.value.host<double>(at.b), a = st.factors.a.value.host<double>(at.b);
-  for (std::size_t i = 0; i < 5; ++i) b[3 * i + 1] = 0;
-  st.factors.b.value = MasterTensor<R>(at.b, 5, 3, b);
-  const auto off = at.answer(pissa, st);
-  a.erase(a.begin() + 4, a.begin() + 8);
-  std::vector<double> left;
-  for (std::size_t i = 0; i < 15; ++i)
-    if (i % 3 != 1) left.push_back(b[i]);
-  st.factors.a.value = MasterTensor<R>(at.b, 2, 4, a);
-  st.factors.b.value = MasterTensor<R>(at.b, 5, 2, left);
-  CHECK(!st.whole());
-  CHECK(test::relative_error(at.answer(pissa, st), off) < 1e-13);
-  CHECK(at.gradient_error_of(pissa, st) < 1e-8);
-}
-
 TEST_CASE("the shared weight is read, never written", "[adapt][start][update]") {
   R b;
   const test::Toy<R> model(b);

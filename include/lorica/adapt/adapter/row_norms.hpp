@@ -37,22 +37,19 @@ template <Backend B> Product<B> product_of(B& b, const Svd::factors<B>& f) {
   b.for_rows(left.rows(), PutColumns<M>{f.p.value.cref(), f.lambda.value.data(), {}, left.ref(), 0});
   return {std::move(left), f.q.value.clone(b)};
 }
-/// B A - B0 A0 as one product of twice the rank: [B, B - B0] [A - A0; A0], or [B, -B0] [A; A0] where
-/// directions have gone.
+/// B A - B0 A0 as one product of twice the rank: [B, B - B0] [A - A0; A0].
 template <Backend B, class P, class Start> Product<B> product_of(B& b, const Update<P, Start, B>& u) {
   if constexpr (is_residual<Start>) {
     using M = typename B::master;
     const auto& f = u.factors;
-    const index_t m = f.b.rows(), k = f.a.cols(), r = f.a.rows(), r0 = u.held.a.rows();
-    const bool whole = u.whole();
-    Product<B> out{MasterTensor<B>(b, m, r + r0), MasterTensor<B>(b, r + r0, k)};
-    const MasterTensor<B> none = whole ? f.b.value.clone(b) : zeros<M>(b, m, r0);
+    const index_t m = f.b.rows(), k = f.a.cols(), r = f.a.rows();
+    Product<B> out{MasterTensor<B>(b, m, 2 * r), MasterTensor<B>(b, 2 * r, k)};
     const MatrixRef<const M> nothing;
-    b.for_rows(m, PutColumns<M>{f.b.value.cref(), nullptr, nothing, out.left.ref(), 0});
-    b.for_rows(m, PutColumns<M>{none.cref(), nullptr, u.held.b.cref(), out.left.ref(), r});
-    b.for_rows(r, PutColumns<M>{f.a.value.cref(), nullptr, whole ? u.held.a.cref() : nothing,
-                                out.right.ref().slice(0, r), 0});
-    b.for_rows(r0, PutColumns<M>{u.held.a.cref(), nullptr, nothing, out.right.ref().slice(r, r0), 0});
+    const auto a = f.a.value.cref(), a0 = u.held.a.cref(), up = f.b.value.cref(), b0 = u.held.b.cref();
+    b.for_rows(m, PutColumns<M>{up, nullptr, nothing, out.left.ref(), 0});
+    b.for_rows(m, PutColumns<M>{up, nullptr, b0, out.left.ref(), r});
+    b.for_rows(r, PutColumns<M>{a, nullptr, a0, out.right.ref().slice(0, r), 0});
+    b.for_rows(r, PutColumns<M>{a0, nullptr, nothing, out.right.ref().slice(r, r), 0});
     return out;
   } else {
     return product_of(b, u.factors);

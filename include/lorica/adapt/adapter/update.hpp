@@ -61,11 +61,6 @@ template <class P, class Start, Backend B> struct Update {
     }
     return u;
   }
-  /// Whether the factors still have the shape they started with (a budget may have taken directions out).
-  [[nodiscard]] bool whole() const requires(detail::is_residual<Start>) {
-    return held.a.shape() == factors.a.shape();
-  }
-
   /// y + s x delta W^T. A residual start is counted as B (A - A0) + (B - B0) A0, which is 0 at the start to
   /// the last bit, and small while the factors have moved little.
   Var<B> add_to(const Var<B>& x, Var<B> y) {
@@ -73,11 +68,10 @@ template <class P, class Start, Backend B> struct Update {
       using M = typename B::master;
       auto& t = x.tape();
       const auto a = P::a_on(t, factors), up = t.leaf(factors.b);
-      const auto u = matmul_nt<M>(x, whole() ? detail::moved_from<B>(a, held.a) : a);
+      const auto u = matmul_nt<M>(x, detail::moved_from<B>(a, held.a));
       const auto v = matmul_nt<M>(x, t.constant(held.a));
       y = add_product(std::move(y), u, up, scale);
-      return whole() ? add_product(std::move(y), v, detail::moved_from<B>(up, held.b), scale)
-                     : add_product(std::move(y), v, t.constant(held.b), -scale);
+      return add_product(std::move(y), v, detail::moved_from<B>(up, held.b), scale);
     } else if constexpr (requires { P::add_to(factors, x, y, scale); }) {
       return P::add_to(factors, x, std::move(y), scale);
     } else {
