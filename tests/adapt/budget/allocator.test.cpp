@@ -173,9 +173,9 @@ TEMPLATE_TEST_CASE("what is off is removed with all that goes along", "[adapt][b
   CHECK_FALSE(a.after_step(b, pair.all(), 1, companions));
 }
 
-TEST_CASE("scores that are not numbers, nothing left, and sites without gradient are errors",
-          "[adapt][budget]") {
-  using B = cpu::EigenBackend<double>;
+TEMPLATE_TEST_CASE("scores that are not numbers, nothing left, and sites without gradient are errors",
+                   "[adapt][budget]", LORICA_DOUBLE_BACKENDS) {
+  using B = TestType;
   B b;
   const auto said = [&](auto change, At policy, bool strict) {
     Pair<B> pair(b);
