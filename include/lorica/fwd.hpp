@@ -30,7 +30,9 @@ struct LayerNorm;
 struct RmsNorm;
 struct Unrotated;
 struct Rotary;
-template <class Positions = Unrotated> struct SelfAttention;
+struct Separate;
+struct Fused;
+template <class Positions = Unrotated, class Projections = Separate> struct SelfAttention;
 struct ExactGelu;
 struct TanhGelu;
 template <class Activation> struct Mlp;
@@ -41,7 +43,7 @@ template <class Norm, class Attention, class FeedForward, class Residual = PreNo
 template <Backend B, class BlockType, class Weight = Frozen<B>> class Transformer;
 
 /// Blocks by the families that made them known.
-using GptBlock = Block<LayerNorm, SelfAttention<Unrotated>, Mlp<TanhGelu>, PreNorm>;
+using Gpt2Block = Block<LayerNorm, SelfAttention<Unrotated, Fused>, Mlp<TanhGelu>, PreNorm>;
 using LlamaBlock = Block<RmsNorm, SelfAttention<Rotary>, GatedSilu, PreNorm>;
 using BertBlock = Block<LayerNorm, SelfAttention<Unrotated>, Mlp<ExactGelu>, PostNorm>;
 /// A causal language model of Llama's kind: what the examples and the program train and adapt.

@@ -105,7 +105,7 @@ TEST_CASE("logits, loss and every gradient of adapters on all linears are PyTorc
     else if (family == "llama")
       is_as_in_pytorch<nn::LlamaBlock>(oracle, want, Lora{});
     else if (family == "gpt")
-      is_as_in_pytorch<nn::GptBlock>(oracle, want, Lora{});
+      is_as_in_pytorch<test::GptBlock>(oracle, want, Lora{});
     else
       is_as_in_pytorch<nn::BertBlock>(oracle, want, Lora{});
   }

@@ -3,6 +3,7 @@
 
 #include "support/op_cases.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 
@@ -22,6 +23,11 @@ AttentionShape with_mask(AttentionShape s, bool causal) {
   s.causal = causal;
   return s;
 }
+AttentionShape windowed(const Numbers& in) {
+  AttentionShape s = with_mask(shape_of(in), true);
+  s.window = in.size("window", 2, 6);
+  return s;
+}
 
 Matrix attention_of(const Numbers& in, const AttentionShape& s, const Matrix& q, const Matrix& k,
                     const Matrix& v) {
@@ -29,7 +35,8 @@ Matrix attention_of(const Numbers& in, const AttentionShape& s, const Matrix& q,
   for (std::size_t b = 0; b + 1 < in.offsets().size(); ++b)
     for (index_t i = in.offsets()[b]; i < in.offsets()[b + 1]; ++i)
       for (index_t h = 0; h < s.heads; ++h) {
-        const index_t g = h / (s.heads / s.kv_heads), first = in.offsets()[b],
+        const index_t g = h / (s.heads / s.kv_heads), begin = in.offsets()[b],
+                      first = s.window > 0 ? std::max(begin, i - s.window + 1) : begin,
                       last = s.causal ? i + 1 : in.offsets()[b + 1];
         double total = 0;
         for (index_t j = first; j < last; ++j) {
@@ -100,6 +107,8 @@ template <Backend B> test::Cases<B> cases() {
   return {
       {"causal attention", [=](auto& t, auto& in) { return attend(t, in, with_mask(shape_of(in), true)); },
        [](const Numbers& in) { return attention_of(in, with_mask(shape_of(in), true)); }, 3},
+      {"causal attention in a window", [=](auto& t, auto& in) { return attend(t, in, windowed(in)); },
+       [](const Numbers& in) { return attention_of(in, windowed(in)); }, 3},
       {"attention in both directions",
        [=](auto& t, auto& in) { return attend(t, in, with_mask(shape_of(in), false)); },
        [](const Numbers& in) { return attention_of(in, with_mask(shape_of(in), false)); }, 3},

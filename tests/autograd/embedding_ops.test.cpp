@@ -16,13 +16,15 @@ Matrix embedded(const Numbers& in) {
   return test::matrix_of(in.rows(), d,
                          [&](index_t i, index_t j) { return table(ids[static_cast<std::size_t>(i)], j); });
 }
-Matrix pooled(const Numbers& in, bool first_only) {
+Matrix pooled(const Numbers& in, Pooling how) {
   const Matrix x = in.matrix("x", in.rows(), in.size("d"));
   const auto& offsets = in.offsets();
   Matrix y(static_cast<index_t>(offsets.size()) - 1, x.cols);
   for (index_t s = 0; s < y.rows; ++s) {
-    const index_t first = offsets[static_cast<std::size_t>(s)],
-                  last = first_only ? first + 1 : offsets[static_cast<std::size_t>(s) + 1];
+    const index_t begin = offsets[static_cast<std::size_t>(s)],
+                  end = offsets[static_cast<std::size_t>(s) + 1];
+    const index_t first = how == Pooling::last ? end - 1 : begin,
+                  last = how == Pooling::first ? begin + 1 : end;
     for (index_t i = first; i < last; ++i)
       for (index_t j = 0; j < x.cols; ++j) y(s, j) += x(i, j) / static_cast<double>(last - first);
   }
@@ -68,14 +70,16 @@ template <Backend B> test::Cases<B> cases() {
          return test::matrix_of(y.rows, y.cols, [&](index_t i, index_t j) { return y(i, j) + z(i, j); });
        }},
       {"pool, the mean", [x](auto& t, auto& in) { return pool(x(t, in), in.where, Pooling::mean); },
-       [](const Numbers& in) { return pooled(in, false); }},
+       [](const Numbers& in) { return pooled(in, Pooling::mean); }},
       {"pool, the first", [x](auto& t, auto& in) { return pool(x(t, in), in.where, Pooling::first); },
-       [](const Numbers& in) { return pooled(in, true); }},
+       [](const Numbers& in) { return pooled(in, Pooling::first); }},
+      {"pool, the last", [x](auto& t, auto& in) { return pool(x(t, in), in.where, Pooling::last); },
+       [](const Numbers& in) { return pooled(in, Pooling::last); }},
       {"pool of the residual stream",
        [](auto& t, auto& in) {
          return pool(in.leaf(t, "x", in.rows(), in.size("d")), in.where, Pooling::mean);
        },
-       [](const Numbers& in) { return pooled(in, false); }},
+       [](const Numbers& in) { return pooled(in, Pooling::mean); }},
   };
 }
 

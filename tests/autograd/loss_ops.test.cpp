@@ -36,6 +36,33 @@ Matrix cross_entropy_of(const Numbers& in, bool gaps) {
   return cross_entropy_of(in.matrix("h", in.rows(), d), in.matrix("w", in.size("classes"), d),
                           classes_of(in, gaps));
 }
+/// Where each sequence's answer begins and ends; about a third of the ends are not asked for.
+std::vector<std::int32_t> ends_of(const Numbers& in) {
+  std::vector<std::int32_t> ends;
+  for (std::size_t s = 0; s + 1 < in.offsets().size(); ++s)
+    for (int side = 0; side < 2; ++side) {
+      const index_t length = in.offsets()[s + 1] - in.offsets()[s];
+      const std::string name = std::to_string(2 * s + static_cast<std::size_t>(side));
+      const bool asked = in.size("asked " + name, 0, 2) > 0;
+      ends.push_back(asked ? static_cast<std::int32_t>(in.size("end " + name, 0, length - 1)) : no_target);
+    }
+  return ends;
+}
+Matrix span_loss_of(const Numbers& in) {
+  const Matrix z = in.matrix("z", in.rows(), 2);
+  const auto ends = ends_of(in);
+  Matrix loss(1, 1);
+  for (std::size_t s = 0; s + 1 < in.offsets().size(); ++s)
+    for (std::size_t side = 0; side < 2; ++side) {
+      if (ends[2 * s + side] < 0) continue;
+      const auto c = static_cast<index_t>(side);
+      double total = 0;
+      for (index_t i = in.offsets()[s]; i < in.offsets()[s + 1]; ++i)
+        total += std::exp(z(i, c) - z(in.offsets()[s] + ends[2 * s + side], c));
+      loss(0, 0) += std::log(total);
+    }
+  return loss;
+}
 Matrix squared_error_of(const Numbers& in) {
   const Matrix x = in.matrix("x", in.rows(), in.size("d")), t = in.matrix("t", x.rows, x.cols);
   Matrix loss(1, 1);
@@ -74,6 +101,22 @@ template <Backend B> test::Cases<B> cases() {
                               in.parameter("w", in.size("classes"), d), in.targets(classes_of(in, true)));
        },
        expected(true)},
+      {"category_loss",
+       [](auto& t, auto& in) {
+         return category_loss(in.leaf(t, "z", in.rows(), in.size("classes")),
+                              Targets<B>(in.backend, classes_of(in, true)));
+       },
+       [](const Numbers& in) {
+         const Matrix z = in.matrix("z", in.rows(), in.size("classes"));
+         const Matrix one =
+             test::matrix_of(z.cols, z.cols, [](index_t i, index_t j) { return double(i == j); });
+         return cross_entropy_of(z, one, classes_of(in, true));
+       }},
+      {"span_loss",
+       [](auto& t, auto& in) {
+         return span_loss(in.leaf(t, "z", in.rows(), 2), in.where.offsets, ends_of(in));
+       },
+       span_loss_of},
       {"squared_error",
        [](auto& t, auto& in) {
          return squared_error(in.leaf(t, "x", in.rows(), in.size("d")),

@@ -25,14 +25,16 @@ Matrix layer_norm_of(const Numbers& in, double eps) {
   }
   return y;
 }
-Matrix rms_norm_of(const Numbers& in, double eps) {
-  const Matrix x = in.matrix("x", in.rows(), in.size("d")), gain = in.matrix("gain", 1, x.cols);
+Matrix rms_norm_of(const Numbers& in, double eps, index_t groups = 1) {
+  const index_t d = in.size("d");
+  const Matrix x = in.matrix("x", in.rows(), groups * d), gain = in.matrix("gain", 1, d);
   Matrix y(x.rows, x.cols);
-  for (index_t i = 0; i < x.rows; ++i) {
-    double square = 0;
-    for (index_t j = 0; j < x.cols; ++j) square += x(i, j) * x(i, j) / static_cast<double>(x.cols);
-    for (index_t j = 0; j < x.cols; ++j) y(i, j) = x(i, j) / std::sqrt(square + eps) * gain(0, j);
-  }
+  for (index_t i = 0; i < x.rows; ++i)
+    for (index_t g = 0; g < x.cols; g += d) {
+      double square = 0;
+      for (index_t j = 0; j < d; ++j) square += x(i, g + j) * x(i, g + j) / static_cast<double>(d);
+      for (index_t j = 0; j < d; ++j) y(i, g + j) = x(i, g + j) / std::sqrt(square + eps) * gain(0, j);
+    }
   return y;
 }
 
@@ -66,6 +68,11 @@ template <Backend B> test::Cases<B> cases() {
        [](const Numbers& in) { return layer_norm_of(in, 0.1); }},
       {"rms_norm", [=](auto& t, auto& in) { return rms_norm<T>(x(t, in), gain(t, in), 0.1); },
        [](const Numbers& in) { return rms_norm_of(in, 0.1); }},
+      {"rms_norm of three groups a row",
+       [=](auto& t, auto& in) {
+         return rms_norm<T>(in.activation(t, "x", in.rows(), 3 * in.size("d")), gain(t, in), 0.1);
+       },
+       [](const Numbers& in) { return rms_norm_of(in, 0.1, 3); }},
       {"rms_norm of activations, in the master",
        [=](auto& t, auto& in) {
          return rms_norm<M>(in.activation(t, "x", in.rows(), in.size("d")), gain(t, in), 1.0);
@@ -158,5 +165,5 @@ TEST_CASE("norms name the shapes that do not fit", "[autograd][errors]") {
   CHECK(test::error_of<ShapeError>([&] { (void)layer_norm<double>(x, good, bad, 1e-5); }) ==
         "layer_norm: bias is [3, 1], expected [1, 3]");
   CHECK(test::error_of<ShapeError>([&] { (void)rms_norm<double>(x, bad, 1e-5); }) ==
-        "rms_norm: gain is [3, 1], expected [1, 3]");
+        "rms_norm: gain is [3, 1], x is [2, 3]; expected a gain of [1, d] for x of [n, groups d]");
 }

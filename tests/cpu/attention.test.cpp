@@ -73,11 +73,12 @@ TEMPLATE_TEST_CASE("blocked attention is the portable one", "[cpu][attention]", 
   const std::vector<std::vector<index_t>> lengths = {{1}, {64}, {1, 63, 64, 65, 2}, {200, 1, 5}, {128, 129}};
   for (const auto& shape : {AttentionShape{1, 1, 8, true, 1}, AttentionShape{3, 3, 5, true, 1},
                             AttentionShape{4, 2, 16, true, 1}, AttentionShape{4, 1, 33, true, 1}})
-    for (const bool causal : {true, false})
+    for (const index_t window : {-1, 0, 2, 40, 64, 150})  // -1: not causal
       for (const auto& of : lengths) {
         AttentionShape s = shape;
-        s.causal = causal;
-        CAPTURE(s.heads, s.kv_heads, s.head_dim, causal, of.size(), of.front());
+        s.causal = window >= 0;
+        s.window = std::max<index_t>(window, 0);
+        CAPTURE(s.heads, s.kv_heads, s.head_dim, window, of.size(), of.front());
         Both<TestType> both(s, of);
         const auto got = both.run(true), want = both.run(false);
         for (std::size_t i = 0; i < got.size(); ++i) {
@@ -89,7 +90,7 @@ TEMPLATE_TEST_CASE("blocked attention is the portable one", "[cpu][attention]", 
 
 TEMPLATE_TEST_CASE("blocked attention has the same bits for any number of threads", "[cpu][attention]",
                    double, float) {
-  Both<TestType> both({4, 2, 64, true, 1}, {200, 1, 65, 130});
+  Both<TestType> both({4, 2, 64, true, 1, 70}, {200, 1, 65, 130});
   std::vector<std::vector<double>> alone;
   for (const int threads : {1, 2, 3}) {
     const test::Threads with(threads);

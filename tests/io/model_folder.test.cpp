@@ -115,16 +115,15 @@ TEST_CASE("a config.json that cannot be right is refused with file and member", 
     REQUIRE(has(what, (scratch / "m/config.json").string()));
     return what;
   };
-  REQUIRE(has(after("\"heads\":4,", ""), "no member \"heads\"; the nearest is \"kv_heads\""));
-  REQUIRE(has(after("\"format\":", "\"form\":"), "no member \"format\"; the nearest is \"form\""));
+  REQUIRE(has(after("\"heads\":4,", ""), "the key \"heads\" is missing; the nearest is \"kv_heads\""));
+  REQUIRE(has(after("\"format\":", "\"form\":"), "the key \"format\" is missing; the nearest is \"form\""));
   REQUIRE(has(after("lorica-decoder/1", "lorica-encoder/1"),
-              "\"format\" is \"lorica-encoder/1\", expected \"lorica-decoder/1\""));
-  REQUIRE(has(after("\"heads\":4", "\"heads\":\"4\""), "\"heads\": found a string, expected a number"));
-  REQUIRE(has(after("\"heads\":4", "\"heads\":4.5"), "\"heads\": found a number, expected an integer"));
-  REQUIRE(has(after("\"width\":16", "\"width\":0"), "\"width\" is 0, expected above 0"));
-  REQUIRE(has(after("\"layers\":2", "\"layers\":-2"), "\"layers\" is -2, expected above 0"));
-  REQUIRE(
-      has(after("\"norm_eps\":1e-06", "\"norm_eps\":null"), "\"norm_eps\": found null, expected a number"));
+              "\"format\" is \"lorica-encoder/1\", which is not supported; expected \"lorica-decoder/1\""));
+  REQUIRE(has(after("\"heads\":4", "\"heads\":\"4\""), "\"heads\" is \"4\", expected an integer from 1 on"));
+  REQUIRE(has(after("\"heads\":4", "\"heads\":4.5"), "\"heads\" is 4.5, expected an integer from 1 on"));
+  REQUIRE(has(after("\"width\":16", "\"width\":0"), "\"width\" is 0, expected an integer from 1 on"));
+  REQUIRE(has(after("\"layers\":2", "\"layers\":-2"), "\"layers\" is -2, expected an integer from 1 on"));
+  REQUIRE(has(after("\"norm_eps\":1e-06", "\"norm_eps\":null"), "the key \"norm_eps\" is missing"));
   REQUIRE(has(after("{\"format\"", "[\"format\""), "is not valid JSON"));
 }
 
@@ -134,7 +133,7 @@ TEST_CASE("a folder that is none is refused by the file that is missing", "[io][
   REQUIRE(has(refusal(scratch / "none"), (scratch / "none/config.json").string()));
   io::save_decoder(b, test::tiny_model<Frozen<B>>(b), scratch / "m");
   std::filesystem::remove(scratch / "m/model.safetensors");
-  REQUIRE(has(refusal(scratch / "m"), (scratch / "m/model.safetensors").string()));
+  REQUIRE(has(refusal(scratch / "m"), (scratch / "m").string() + "': no weights: neither model.safetensors"));
 }
 
 TEST_CASE("weights that do not fit the configuration are refused with file and tensor",
@@ -162,16 +161,17 @@ TEST_CASE("weights that do not fit the configuration are refused with file and t
   REQUIRE(has(after([](auto& out, const auto& t, const auto& x) {
                 out.add(t.name, {16, 8}, x);
               }),
-              "is [16, 8], expected [8, 16]"));
+              "is [16, 8], the configuration expects [8, 16]"));
   REQUIRE(has(after([](auto& out, const auto& t, const auto& x) { out.add(t.name, {128}, x); }),
-              "is [128], expected [8, 16]"));
+              "is [128], the configuration expects [8, 16]"));
   REQUIRE(has(after([](auto& out, const auto& t, const auto& x) {
                 out.add(t.name, t.shape, std::vector<std::int32_t>(x.size()));
               }),
-              "dtype is I32, expected F64, F32, F16 or BF16"));
+              "is I32, expected F32, F16, BF16 or F64"));
   io::save_decoder(b, model, scratch / "m");
   replace(scratch / "m/config.json", "\"vocabulary\":31", "\"vocabulary\":32");
-  REQUIRE(has(refusal(scratch / "m"), "\"embedding.weight\" is [31, 16], expected [32, 16]"));
+  REQUIRE(
+      has(refusal(scratch / "m"), "\"embedding.weight\" is [31, 16], the configuration expects [32, 16]"));
 }
 
 TEST_CASE("a truncated model is refused", "[io][model_folder]") {

@@ -14,6 +14,8 @@ template <class Block> struct Layer {
   nn::TransformerConfig<Block> config = test::tiny<Block>();
   typename Block::template weights<Frozen<B>> weights =
       config.block.template make<Frozen<B>>(b, test::weights_of(7), site, 1, config.width);
+  typename Block::template shared<Frozen<B>> shared =
+      config.block.template make_shared<Frozen<B>>(b, test::weights_of(7), config.width);
   nn::Batch<B> batch{b, test::sequences()};
   Tape<B> tape{b, false};
   Bare bare;
@@ -21,7 +23,10 @@ template <class Block> struct Layer {
     return tape.constant(
         MasterTensor<B>(b, batch.rows(), config.width, test::random_numbers(8, batch.rows() * config.width)));
   }
-  std::vector<double> through() { return weights(stream(), batch, bare).value().template host<double>(b); }
+  const auto& context() { return shared.begin(tape, batch); }
+  std::vector<double> through() {
+    return weights(stream(), batch, context(), bare).value().template host<double>(b);
+  }
 };
 std::vector<double> numbers(const Var<B>& v) { return v.value().host<double>(v.backend()); }
 }  // namespace
@@ -29,7 +34,7 @@ std::vector<double> numbers(const Var<B>& v) { return v.value().host<double>(v.b
 TEST_CASE("a pre-norm block adds to the stream what its normalised rows become", "[nn][block]") {
   Layer<nn::LlamaBlock> l;
   const auto r = l.stream();
-  const auto middle = add(r, l.weights.attention(l.weights.norm_1(r), l.batch, l.bare));
+  const auto middle = add(r, l.weights.attention(l.weights.norm_1(r), l.batch, l.context(), l.bare));
   const auto want =
       add(middle, l.weights.feed_forward(l.weights.norm_2(middle), l.batch.where.offsets, l.bare));
   CHECK(test::relative_error(l.through(), numbers(want)) < 1e-14);
@@ -38,7 +43,7 @@ TEST_CASE("a pre-norm block adds to the stream what its normalised rows become",
 TEST_CASE("a post-norm block normalises the sum", "[nn][block]") {
   Layer<nn::BertBlock> l;
   const auto r = l.stream();
-  const auto middle = l.weights.norm_1(add(r, l.weights.attention(r, l.batch, l.bare)));
+  const auto middle = l.weights.norm_1(add(r, l.weights.attention(r, l.batch, l.context(), l.bare)));
   const auto want =
       l.weights.norm_2(add(middle, l.weights.feed_forward(middle, l.batch.where.offsets, l.bare)));
   CHECK(test::relative_error(l.through(), numbers(want)) < 1e-14);

@@ -22,6 +22,10 @@ inline nn::Source weights_of(Seed seed) {
   };
 }
 
+/// GPT-2's block with q, k and v apart.
+using GptBlock =
+    nn::Block<nn::LayerNorm, nn::SelfAttention<nn::Unrotated>, nn::Mlp<nn::TanhGelu>, nn::PreNorm>;
+
 /// Two blocks of each family, 16 wide, 13 tokens, at most 6 positions.
 template <class Block> nn::TransformerConfig<Block> tiny();
 template <> inline nn::TransformerConfig<nn::LlamaBlock> tiny() {
@@ -31,24 +35,26 @@ template <> inline nn::TransformerConfig<nn::LlamaBlock> tiny() {
           .positions = 6,
           .block = {.attention = {.heads = 4, .kv_heads = 2}, .feed_forward = {.hidden = 20}}};
 }
-template <> inline nn::TransformerConfig<nn::GptBlock> tiny() {
+template <> inline nn::TransformerConfig<GptBlock> tiny() {
   return {.vocabulary = 13,
           .width = 16,
           .layers = 2,
           .positions = 6,
           .learned_positions = true,
-          .block = {.attention = {.heads = 2, .kv_heads = 2, .bias = true}, .feed_forward = {.hidden = 20}}};
+          .block = {.attention = {.heads = 2, .kv_heads = 2, .bias = true, .output_bias = true},
+                    .feed_forward = {.hidden = 20}}};
 }
 template <> inline nn::TransformerConfig<nn::BertBlock> tiny() {
-  return {.vocabulary = 13,
-          .width = 16,
-          .layers = 2,
-          .positions = 6,
-          .learned_positions = true,
-          .embedding_norm = true,
-          .block = {.norm = {.eps = 1e-12},
-                    .attention = {.heads = 2, .kv_heads = 2, .causal = false, .bias = true},
-                    .feed_forward = {.hidden = 20}}};
+  return {
+      .vocabulary = 13,
+      .width = 16,
+      .layers = 2,
+      .positions = 6,
+      .learned_positions = true,
+      .embedding_norm = true,
+      .block = {.norm = {.eps = 1e-12},
+                .attention = {.heads = 2, .kv_heads = 2, .causal = false, .bias = true, .output_bias = true},
+                .feed_forward = {.hidden = 20}}};
 }
 
 /// Three sequences of 4, 1 and 6 tokens below 13; not every token has a target.
@@ -84,7 +90,7 @@ inline Matrix affine(const Matrix& x, const Matrix& w, const std::vector<double>
 }
 /// What a source says, as a matrix.
 inline Matrix matrix(const nn::Source& from, const std::string& name, index_t rows, index_t cols) {
-  const auto v = from(name, {rows, cols});
+  const auto v = from(name, {rows, cols}).list();
   Matrix m(rows, cols);
   m.numbers.assign(v.begin(), v.end());
   return m;

@@ -96,7 +96,7 @@ std::vector<std::string> weight_names(const auto& model) {
 TEMPLATE_TEST_CASE("models answer and learn alike on every backend, frozen or not", "[nn][transformer]",
                    LORICA_BACKENDS) {
   agrees_with_reference<TestType, nn::LlamaBlock>("llama");
-  agrees_with_reference<TestType, nn::GptBlock>("gpt");
+  agrees_with_reference<TestType, test::GptBlock>("gpt");
   agrees_with_reference<TestType, nn::BertBlock>("bert");
 }
 
@@ -104,9 +104,9 @@ TEST_CASE("the gradients of whole models are those of central differences", "[nn
   CHECK(gradient_error_of<nn::LlamaBlock>({"embedding.weight", "blocks.0.norm_1.weight", "blocks.0.q.weight",
                                            "blocks.0.k.weight", "blocks.1.gate.weight",
                                            "blocks.1.down.weight", "final_norm.weight"}) < 1e-7);
-  CHECK(gradient_error_of<nn::GptBlock>({"positions.weight", "blocks.0.norm_2.bias", "blocks.0.v.weight",
-                                         "blocks.0.v.bias", "blocks.1.up.weight", "blocks.1.down.bias",
-                                         "final_norm.bias"}) < 1e-7);
+  CHECK(gradient_error_of<test::GptBlock>({"positions.weight", "blocks.0.norm_2.bias", "blocks.0.v.weight",
+                                           "blocks.0.v.bias", "blocks.1.up.weight", "blocks.1.down.bias",
+                                           "final_norm.bias"}) < 1e-7);
   CHECK(gradient_error_of<nn::BertBlock>({"embedding.weight", "embedding.norm.weight", "blocks.0.q.weight",
                                           "blocks.0.o.bias", "blocks.1.norm_1.weight", "blocks.1.up.weight",
                                           "blocks.1.norm_2.bias"}) < 1e-7);
@@ -114,7 +114,7 @@ TEST_CASE("the gradients of whole models are those of central differences", "[nn
 
 TEST_CASE("a ragged batch is its sequences one by one", "[nn][transformer]") {
   CHECK(ragged_error<nn::LlamaBlock>() < 1e-13);
-  CHECK(ragged_error<nn::GptBlock>() < 1e-13);
+  CHECK(ragged_error<test::GptBlock>() < 1e-13);
   CHECK(ragged_error<nn::BertBlock>() < 1e-13);
 }
 
@@ -152,13 +152,13 @@ TEST_CASE("a model knows its sites, their roles and their order", "[nn][transfor
   CHECK(roles[1] == Role::key);
   CHECK(roles[13] == Role::down);
   CHECK(llama.site_count() == 14);
-  CHECK(model_of<Reference, nn::GptBlock>(b).site_count() == 12);
+  CHECK(model_of<Reference, test::GptBlock>(b).site_count() == 12);
 }
 
 TEST_CASE("a model names its weights", "[nn][transformer]") {
   Reference b;
   const auto llama = weight_names(model_of<Reference, nn::LlamaBlock>(b)),
-             gpt = weight_names(model_of<Reference, nn::GptBlock>(b)),
+             gpt = weight_names(model_of<Reference, test::GptBlock>(b)),
              bert = weight_names(model_of<Reference, nn::BertBlock>(b));
   CHECK(llama.size() == 1 + 2 * 9 + 1);
   CHECK(llama.front() == "embedding.weight");
@@ -183,7 +183,7 @@ TEST_CASE("a frozen model has nothing that trains and records nothing", "[nn][tr
 
 TEST_CASE("a model may move and answers as before", "[nn][transformer]") {
   Reference b;
-  auto model = model_of<Reference, nn::GptBlock>(b);
+  auto model = model_of<Reference, test::GptBlock>(b);
   const auto before = states(b, model, test::sequences());
   const auto head = model.head().dense(b).host<double>(b);
   const auto moved = std::move(model);

@@ -57,6 +57,8 @@ Var<B> attention(const Var<B>& q, const Var<B>& k, const Var<B>& v, const Ragged
   B& b = q.backend();
   expects(s.kv_heads > 0 && s.heads % s.kv_heads == 0, "attention: ", s.heads, " heads cannot share ",
           s.kv_heads, " key/value heads");
+  expects(s.window >= 0 && (s.window == 0 || s.causal), "attention: a window of ", s.window,
+          s.causal ? "" : " over rows that also see what follows", ", expected 0 or above, causal");
   expects_shape("attention", "q", q.shape(), {where.rows(), s.heads * s.head_dim});
   expects_shape("attention", "k", k.shape(), {where.rows(), s.kv_heads * s.head_dim});
   expects_shape("attention", "v", v.shape(), k.shape());

@@ -18,6 +18,10 @@ template <Backend B> struct RowIds {
   RowIds(B& b, std::vector<std::int32_t> ids) : host(std::move(ids)), device(b, host) {}
 };
 
+/// How a sequence becomes one row: the mean of its rows, its first row (BERT's [CLS]) or its last (a causal
+/// model's, which has seen all others).
+enum class Pooling : std::uint8_t { mean, first, last };
+
 namespace fn {
 /// y_i (+)= table_{id[i]}
 template <class T, class M> struct Embed {
@@ -65,10 +69,13 @@ template <class T, class M> struct MeanRowsGradient {
   const std::int32_t* end;
   const std::int32_t* sequence;
   MatrixRef<T> dx;
-  bool first_only, add;
+  Pooling how;
+  bool add;
   LORICA_HD void operator()(index_t i) const {
     using A = arithmetic_t<T>;
-    const M weight = first_only ? M(i == begin[i]) : M(1) / M(end[i] - begin[i]);
+    const M weight = how == Pooling::mean    ? M(1) / M(end[i] - begin[i])
+                     : how == Pooling::first ? M(i == begin[i])
+                                             : M(i + 1 == end[i]);
     for (index_t j = 0; j < dx.cols; ++j) {
       const A v = static_cast<A>(dy.row(sequence[i])[j] * weight);
       dx.row(i)[j] = convert<T>(add ? convert<A>(dx.row(i)[j]) + v : v);
@@ -122,10 +129,7 @@ template <Backend B> MasterVar<B> embedding(Tape<B>& tape, const Parameter<B>& t
   });
 }
 
-/// How a sequence becomes one row: the mean of its rows, or its first row (BERT's [CLS]).
-enum class Pooling : bool { mean, first };
-
-/// y_s = mean or first of the rows of sequence s     x [n, d], y [sequences, d] master
+/// y_s = mean, first or last of the rows of sequence s     x [n, d], y [sequences, d] master
 /// Keeps nothing. `where` must outlive the tape.
 template <Backend B, class T> MasterVar<B> pool(const Var<B, T>& x, const Ragged<B>& where, Pooling how) {
   using M = typename B::master;
@@ -142,20 +146,21 @@ template <Backend B, class T> MasterVar<B> pool(const Var<B, T>& x, const Ragged
     const Integers<B> offset(b, bounds);
     b.for_rows(sequences, fn::MeanRows<T, M>{x.value().ref(), offset.data(), y.ref()});
   } else {
-    const Integers<B> firsts(
-        b, std::span<const std::int32_t>(bounds).first(static_cast<std::size_t>(sequences)));
-    b.for_rows(sequences, fn::Embed<T, M>{x.value().ref(), firsts.data(), y.ref(), false});
+    std::vector<std::int32_t> rows(bounds.begin(), bounds.end() - 1);
+    if (how == Pooling::last)
+      for (std::size_t s = 0; s < rows.size(); ++s) rows[s] = bounds[s + 1] - 1;
+    const Integers<B> picked(b, rows);
+    b.for_rows(sequences, fn::Embed<T, M>{x.value().ref(), picked.data(), y.ref(), false});
   }
-  return x.tape().record(
-      std::move(y), x.needs_grad(),
-      [x = x.gradient_only(), &where, how, of_row = std::move(of_row)](const auto& dy) {
-        B& be = x.backend();
-        const Integers<B> sequence(be, of_row);
-        const auto dx = x.into();
-        be.for_rows(sequence.size(),
-                    fn::MeanRowsGradient<T, M>{dy->cref(), where.begin.data(), where.end.data(),
-                                               sequence.data(), dx.ref(), how == Pooling::first, !dx.fresh});
-      });
+  return x.tape().record(std::move(y), x.needs_grad(),
+                         [x = x.gradient_only(), &where, how, of_row = std::move(of_row)](const auto& dy) {
+                           B& be = x.backend();
+                           const Integers<B> sequence(be, of_row);
+                           const auto dx = x.into();
+                           be.for_rows(sequence.size(), fn::MeanRowsGradient<T, M>{
+                                                            dy->cref(), where.begin.data(), where.end.data(),
+                                                            sequence.data(), dx.ref(), how, !dx.fresh});
+                         });
 }
 
 }  // namespace lorica

@@ -136,16 +136,15 @@ template <Backend B, class T> Var<B, T> scale_columns(const Var<B, T>& x, const 
 
 /// y = x + 1 d                    x, y [n, m], d [1, m] master: a bias
 /// Writes into x's memory when nobody else reads it. Keeps nothing.
-template <Backend B> Var<B> add_bias(Var<B> x, const MasterVar<B>& d) {
+template <Backend B, class T> Var<B, T> add_bias(Var<B, T> x, const MasterVar<B>& d) {
   B& b = d.backend();
   auto& tape = d.tape();
   expects_shape("add_bias", "the bias", d.shape(), {1, x.cols()});
   const auto into_x = x.gradient_only();
-  Tensor<B>* reuse = x.reusable();
-  Tensor<B> y = reuse != nullptr ? Tensor<B>() : Tensor<B>(b, x.rows(), x.cols());
+  Tensor<B, T>* reuse = x.reusable();
+  Tensor<B, T> y = reuse != nullptr ? Tensor<B, T>() : Tensor<B, T>(b, x.rows(), x.cols());
   auto& to = reuse != nullptr ? *reuse : y;
-  b.for_rows(x.rows(),
-             fn::AddRow<typename B::scalar, typename B::master>{x.value().ref(), d.value().data(), to.ref()});
+  b.for_rows(x.rows(), fn::AddRow<T, typename B::master>{x.value().ref(), d.value().data(), to.ref()});
   if (reuse != nullptr) y = x.release();
   if (!d.needs_grad()) {
     // The sum has the gradient of x itself: the slot is passed on, and no step is recorded.

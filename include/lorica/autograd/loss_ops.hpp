@@ -177,6 +177,86 @@ MasterVar<B> cross_entropy(const Var<B>& h, const Head& w, const Targets<B>& tar
   }
 }
 
+/// L = sum over rows with a target of -log softmax(z)_target      z [n, classes], master
+/// For the few classes of a classification. Keeps softmax(z) - onehot(target), and the targets.
+template <Backend B> MasterVar<B> category_loss(const MasterVar<B>& z, Targets<B> wanted) {
+  using M = typename B::master;
+  B& b = z.backend();
+  const auto targets = std::make_shared<const Targets<B>>(std::move(wanted));
+  const index_t n = targets->count;
+  expects<ShapeError>(z.rows() == targets->rows, "category_loss: logits are ", z.shape(), ", targets ",
+                      targets->rows);
+  expects(targets->largest < z.cols(), "category_loss: a target is ", targets->largest, ", there are ",
+          z.cols(), " classes");
+  MasterTensor<B> dz(b, n, z.cols()), losses(b, 1, std::max<index_t>(n, 1));
+  b.for_rows(n, fn::GatherRows<M>{z.value().ref(), targets->row.data(), dz.ref()});
+  b.for_rows(n, row::CrossEntropy<M>{dz.ref(), targets->target.data(), losses.data(), true});
+  const double loss = n == 0 ? 0.0 : b.sum(std::as_const(losses).data(), n);
+  auto kept = z.tape().keep(std::move(dz));
+  return z.tape().record(MasterTensor<B>(b, 1, 1, std::vector<double>{loss}), z.needs_grad(),
+                         [z = z.gradient_only(), kept, targets](const auto& dl) {
+                           const auto to = z.into();
+                           if (to.fresh) fill(z.backend(), *to.tensor, M(0));
+                           z.backend().for_rows(targets->count,
+                                                fn::ScatterRows<M, M>{kept->get().ref(), targets->row.data(),
+                                                                      to.ref(), dl->data(), true});
+                         });
+}
+
+namespace fn {
+/// Index 2 s + side: minus the log-probability of one end of sequence s's answer among its rows; z's gradient
+/// into dz. at[2 s + side] is the row within the sequence, negative: none.
+template <class M> struct SpanLoss {
+  MatrixRef<const M> z;        // [n, 2]
+  const std::int32_t* offset;  // [sequences + 1]
+  const std::int32_t* at;      // [2 sequences]
+  MatrixRef<M> dz;             // [n, 2]
+  M* loss;                     // [2 sequences]
+  LORICA_HD void operator()(index_t index) const {
+    const index_t side = index % 2, begin = offset[index / 2], end = offset[index / 2 + 1];
+    const bool asked = at[index] >= 0;
+    M top = z.row(begin)[side], total = M(0);
+    for (index_t i = begin; i < end; ++i) top = z.row(i)[side] > top ? z.row(i)[side] : top;
+    for (index_t i = begin; i < end; ++i) total += math::exp(z.row(i)[side] - top);
+    for (index_t i = begin; i < end; ++i)
+      dz.row(i)[side] = asked ? math::exp(z.row(i)[side] - top) / total : M(0);
+    loss[index] = M(0);
+    if (!asked) return;
+    using std::log;
+    loss[index] = top + log(total) - z.row(begin + at[index])[side];
+    dz.row(begin + at[index])[side] -= M(1);
+  }
+};
+}  // namespace fn
+
+/// L = sum over sequences of -log softmax(z_0)_first - log softmax(z_1)_last, each softmax over the rows of
+/// the sequence       z [n, 2] master; ends [2 sequences]: rows within the sequence, first then last;
+/// negative: none Keeps the gradient of z. Extractive answers, as in Devlin et al. 2019, section 4.2.
+template <Backend B>
+MasterVar<B> span_loss(const MasterVar<B>& z, std::span<const index_t> offsets,
+                       std::span<const std::int32_t> ends) {
+  using M = typename B::master;
+  B& b = z.backend();
+  const auto sequences = static_cast<index_t>(offsets.size()) - 1;
+  expects_shape("span_loss", "the scores", z.shape(), {offsets.back(), 2});
+  expects<ShapeError>(static_cast<index_t>(ends.size()) == 2 * sequences, "span_loss: ", ends.size(),
+                      " ends of answers for ", sequences, " sequences, expected two each");
+  for (std::size_t s = 0; s + 1 < offsets.size(); ++s)
+    for (const std::int32_t at : {ends[2 * s], ends[2 * s + 1]})
+      expects(at < offsets[s + 1] - offsets[s], "span_loss: the answer of sequence ", s, " ends at row ", at,
+              ", it has ", offsets[s + 1] - offsets[s]);
+  const std::vector<std::int32_t> bounds(offsets.begin(), offsets.end());
+  const Integers<B> offset(b, bounds), at(b, ends);
+  MasterTensor<B> dz(b, z.rows(), 2), losses(b, 1, 2 * sequences);
+  b.for_each_index(2 * sequences,
+                   fn::SpanLoss<M>{z.value().ref(), offset.data(), at.data(), dz.ref(), losses.data()});
+  MasterTensor<B> total(b, 1, 1, std::vector<double>{b.sum(std::as_const(losses).data(), 2 * sequences)});
+  auto kept = z.tape().keep(std::move(dz));
+  return z.tape().record(std::move(total), z.needs_grad(), [z = z.gradient_only(), kept](const auto& dl) {
+    z.add_gradient(fn::ScaleBy<M>{dl->data()}, kept->get());
+  });
+}
+
 /// L = sum over i, j of (y_ij - t_ij)^2      y, t [n, m]
 /// Keeps y - t.
 template <Backend B, class T> MasterVar<B> squared_error(const Var<B, T>& y, const Tensor<B, T>& target) {

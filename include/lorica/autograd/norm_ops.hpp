@@ -49,30 +49,36 @@ Var<B, TY> layer_norm(const Var<B, TX>& x, const MasterVar<B>& gain, const Maste
 }
 
 /// y = x / sqrt(mean(x^2) + eps) * gain                 gain [1, d]            Zhang and Sennrich 2019
+/// x is [n, d], or [n, groups d]: each group is then a row of its own (the heads of Qwen3's queries and
+/// keys).
 template <class TY, Backend B, class TX>
 Var<B, TY> rms_norm(const Var<B, TX>& x, const MasterVar<B>& gain, double eps) {
   using M = typename B::master;
   B& b = x.backend();
-  const index_t n = x.rows(), d = x.cols();
-  expects_shape("rms_norm", "gain", gain.shape(), {1, d});
+  const index_t d = gain.cols();
+  expects<ShapeError>(gain.rows() == 1 && d > 0 && x.cols() % d == 0, "rms_norm: gain is ", gain.shape(),
+                      ", x is ", x.shape(), "; expected a gain of [1, d] for x of [n, groups d]");
+  const index_t n = x.rows() * (x.cols() / d);
   const bool grad = x.needs_grad() || gain.needs_grad();
-  Tensor<B, TY> y(b, n, d);
+  Tensor<B, TY> y(b, x.rows(), x.cols());
   auto inverse = x.tape().keep(grad ? MasterTensor<B>(b, 1, n) : MasterTensor<B>());
-  b.for_rows(
-      n, row::RmsNorm<TX, TY, M>{x.value().ref(), gain.value().data(), y.ref(), inverse->own.data(), M(eps)});
-  return x.tape().record(std::move(y), grad, [x, gain, inverse](const auto& dy) {
+  b.for_rows(n, row::RmsNorm<TX, TY, M>{MatrixRef<const TX>(x.value().data(), n, d), gain.value().data(),
+                                        MatrixRef<TY>(y.data(), n, d), inverse->own.data(), M(eps)});
+  return x.tape().record(std::move(y), grad, [x, gain, inverse, n, d](const auto& dy) {
     B& be = x.backend();
     const M* inv = inverse->get().data();
+    const MatrixRef<const TX> rows(x.value().data(), n, d);
+    const MatrixRef<const TY> up(std::as_const(*dy).data(), n, d);
     if (gain.needs_grad()) {
-      MasterTensor<B> hat(be, x.rows(), x.cols());
-      be.for_rows(x.rows(), row::Normalized<TX, M>{x.value().ref(), nullptr, inv, hat.ref()});
+      MasterTensor<B> hat(be, n, d);
+      be.for_rows(n, row::Normalized<TX, M>{rows, nullptr, inv, hat.ref()});
       const auto dg = gain.into();
-      be.column_dots(dy->cref(), hat.cref(), dg.beta(), dg.data());
+      be.column_dots(up, hat.cref(), dg.beta(), dg.data());
     }
     if (x.needs_grad()) {
       const auto dx = x.into();
-      be.for_rows(x.rows(), row::RmsNormGradient<TX, TY, M>{dy->ref(), x.value().ref(), gain.value().data(),
-                                                            inv, dx.ref(), !dx.fresh});
+      be.for_rows(n, row::RmsNormGradient<TX, TY, M>{up, rows, gain.value().data(), inv,
+                                                     MatrixRef<TX>(dx.data(), n, d), !dx.fresh});
     }
   });
 }

@@ -10,13 +10,24 @@
 
 namespace lorica {
 
-/// Heads and mask. Query head h reads key/value head h / (heads / kv_heads). Scores are q.k * scale.
+/// Heads and mask. Query head h reads key/value head h / (heads / kv_heads). Scores are q.k * scale. With a
+/// window, row i of a causal call sees the rows i - window + 1 to i (Mistral).
 struct AttentionShape {
   index_t heads = 1;
   index_t kv_heads = 1;
   index_t head_dim = 1;
   bool causal = true;
   double scale = 1;
+  index_t window = 0;  // 0: all that came before
+
+  /// The first row that row i sees, counted from the beginning of its sequence; causal calls only.
+  [[nodiscard]] LORICA_HD index_t first_seen(index_t i) const {
+    return window > 0 && i >= window ? i - window + 1 : 0;
+  }
+  /// One beyond the last row that sees row j of a sequence of n.
+  [[nodiscard]] LORICA_HD index_t last_seeing(index_t j, index_t n) const {
+    return window > 0 && j + window < n ? j + window : n;
+  }
 };
 
 /// o = softmax(scale q k^T, within each sequence) v, and the log-sum-exp of each row and head.
@@ -55,6 +66,7 @@ template <class T, class M> struct Heads {
   LORICA_HD index_t group(index_t h) const { return h / (shape.heads / shape.kv_heads); }
   LORICA_HD const T* key(index_t j, index_t g) const { return k.row(j) + g * shape.head_dim; }
   LORICA_HD const T* value(index_t j, index_t g) const { return v.row(j) + g * shape.head_dim; }
+  LORICA_HD index_t first(index_t i) const { return begin[i] + shape.first_seen(i - begin[i]); }
   LORICA_HD index_t last(index_t i) const { return shape.causal ? i + 1 : index_t(end[i]); }
   LORICA_HD M dot(const T* a, const T* b) const {
     using V = Lanes<M>;
@@ -81,7 +93,7 @@ template <class T, class M> struct Attend {
     M out[max_head_dim];
     for (index_t d = 0; d < dim; ++d) out[d] = M(0);
     M top = M(-3e38f), total = M(0);
-    for (index_t j = at.begin[i]; j < at.last(i); ++j) {
+    for (index_t j = at.first(i); j < at.last(i); ++j) {
       const M s = at.score(i, j, h);
       if (s > top) {
         const M shrink = math::exp(top - s);
@@ -109,7 +121,7 @@ template <class T, class M> struct AttendByQuery {
     const M mean = at.dot(g, o.row(i) + h * dim), lse = at.lse[h * at.rows + i];
     M out[max_head_dim];
     for (index_t d = 0; d < dim; ++d) out[d] = M(0);
-    for (index_t j = at.begin[i]; j < at.last(i); ++j) {
+    for (index_t j = at.first(i); j < at.last(i); ++j) {
       const M p = math::exp(at.score(i, j, h) - lse);
       add_scaled(out, p * (at.dot(g, at.value(j, at.group(h))) - mean) * M(at.shape.scale),
                  at.key(j, at.group(h)), dim);
@@ -127,8 +139,9 @@ template <class T, class M> struct AttendByKey {
     const index_t group = at.shape.heads / at.shape.kv_heads;
     M by_key[max_head_dim], by_value[max_head_dim];
     for (index_t d = 0; d < dim; ++d) by_key[d] = by_value[d] = M(0);
+    const index_t begin = at.begin[j], end = begin + at.shape.last_seeing(j - begin, at.end[j] - begin);
     for (index_t h = g * group; h < (g + 1) * group; ++h)
-      for (index_t i = at.shape.causal ? j : index_t(at.begin[j]); i < at.end[j]; ++i) {
+      for (index_t i = at.shape.causal ? j : begin; i < end; ++i) {
         const T* up = d_o.row(i) + h * dim;
         const M p = math::exp(at.score(i, j, h) - at.lse[h * at.rows + i]);
         const M mean = at.dot(up, o.row(i) + h * dim);

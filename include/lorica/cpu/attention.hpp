@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /// @file lorica/cpu/attention.hpp
-/// Attention in row blocks through Eigen's small products. A causal block sees only the columns up to its
-/// end; scores are rebuilt from the log-sum-exp in the backward pass, so a thread holds one block's scores at
-/// a time. A task is one sequence and one key/value head: it alone writes its columns of dq, dk, dv.
+/// Attention in row blocks through Eigen's small products. A causal block sees only the columns from its
+/// window's beginning to its end; scores are rebuilt from the log-sum-exp in the backward pass, so a thread
+/// holds one block's scores at a time. A task is one sequence and one key/value head: it alone writes its
+/// columns of dq, dk, dv.
 #pragma once
 
 #include <lorica/core/attention.hpp>
@@ -46,12 +47,16 @@ template <class T> void attention_forward(const std::shared_ptr<Pool>& pool, con
       const auto o = detail::part(c.o, begin, n, h, s.head_dim);
       T* lse = c.lse + h * c.q.rows + begin;
       for (index_t i = 0; i < n; i += detail::block_rows) {
-        const index_t rows = std::min(detail::block_rows, n - i), width = s.causal ? i + rows : n;
+        const index_t rows = std::min(detail::block_rows, n - i), low = s.first_seen(i);
+        const index_t width = (s.causal ? i + rows : n) - low;
         const MatrixRef<T> p(scores.data(), rows, width);
-        EigenGemm::product(Trans::no, Trans::yes, T(1), q.slice(i, rows), k.slice(0, width), T(0), p);
-        for (index_t r = 0; r < rows; ++r)
-          lse[i + r] = row::softmax(p.row(r), s.causal ? i + r + 1 : n, width, static_cast<T>(s.scale));
-        EigenGemm::product(Trans::no, Trans::no, T(1), MatrixRef<const T>(p), v.slice(0, width), T(0),
+        EigenGemm::product(Trans::no, Trans::yes, T(1), q.slice(i, rows), k.slice(low, width), T(0), p);
+        for (index_t r = 0; r < rows; ++r) {
+          const index_t unseen = s.first_seen(i + r) - low, end = s.causal ? i + r + 1 - low : width;
+          lse[i + r] = row::softmax(p.row(r) + unseen, end - unseen, width - unseen, static_cast<T>(s.scale));
+          for (index_t j = 0; j < unseen; ++j) p.row(r)[j] = T(0);
+        }
+        EigenGemm::product(Trans::no, Trans::no, T(1), MatrixRef<const T>(p), v.slice(low, width), T(0),
                            o.slice(i, rows));
       }
     }
@@ -67,7 +72,10 @@ void attention_backward(const std::shared_ptr<Pool>& pool, const AttentionGradie
     Buffer<T> scores(pool, block * n), gradients(pool, block * n);
     const auto k = detail::part(c.k, begin, n, g, dim), v = detail::part(c.v, begin, n, g, dim);
     const auto dk = detail::part(c.dk, begin, n, g, dim), dv = detail::part(c.dv, begin, n, g, dim);
-    bool first = true;
+    bool first = s.window == 0;
+    if (!first)  // no block sees every column
+      for (index_t j = 0; j < n; ++j)
+        for (index_t d = 0; d < dim; ++d) dk.row(j)[d] = dv.row(j)[d] = T(0);
     for (index_t h = g * group; h < (g + 1) * group; ++h) {
       const auto q = detail::part(c.q, begin, n, h, dim), o = detail::part(c.o, begin, n, h, dim);
       const auto up = detail::part(c.d_o, begin, n, h, dim);
@@ -75,12 +83,13 @@ void attention_backward(const std::shared_ptr<Pool>& pool, const AttentionGradie
       const T* lse = c.lse + h * c.q.rows + begin;
       // From the last block, which sees every column and so is the one that may overwrite dk and dv.
       for (index_t i = (n - 1) / block * block; i >= 0; i -= block) {
-        const index_t rows = std::min(block, n - i), width = s.causal ? i + rows : n;
+        const index_t rows = std::min(block, n - i), low = s.first_seen(i);
+        const index_t width = (s.causal ? i + rows : n) - low;
         const MatrixRef<T> p(scores.data(), rows, width), ds(gradients.data(), rows, width);
-        EigenGemm::product(Trans::no, Trans::yes, T(1), q.slice(i, rows), k.slice(0, width), T(0), p);
-        EigenGemm::product(Trans::no, Trans::yes, T(1), up.slice(i, rows), v.slice(0, width), T(0), ds);
+        EigenGemm::product(Trans::no, Trans::yes, T(1), q.slice(i, rows), k.slice(low, width), T(0), p);
+        EigenGemm::product(Trans::no, Trans::yes, T(1), up.slice(i, rows), v.slice(low, width), T(0), ds);
         for (index_t r = 0; r < rows; ++r) {
-          const index_t valid = s.causal ? i + r + 1 : n;
+          const index_t unseen = s.first_seen(i + r) - low, valid = s.causal ? i + r + 1 - low : width;
           V dot(0);
           for (index_t d = 0; d < dim; d += V::width)
             dot += load<V>(up.row(i + r) + d, dim - d) * load<V>(o.row(i + r) + d, dim - d);
@@ -92,12 +101,13 @@ void attention_backward(const std::shared_ptr<Pool>& pool, const AttentionGradie
             store(pr + j, valid - j, e);
           }
           for (index_t j = valid; j < width; ++j) pr[j] = dr[j] = T(0);
+          for (index_t j = 0; j < unseen; ++j) pr[j] = dr[j] = T(0);
         }
         const MatrixRef<const T> pc(p), dsc(ds);
         const T beta = first ? T(0) : T(1);
-        EigenGemm::product(Trans::no, Trans::no, T(1), dsc, k.slice(0, width), T(0), dq.slice(i, rows));
-        EigenGemm::product(Trans::yes, Trans::no, T(1), dsc, q.slice(i, rows), beta, dk.slice(0, width));
-        EigenGemm::product(Trans::yes, Trans::no, T(1), pc, up.slice(i, rows), beta, dv.slice(0, width));
+        EigenGemm::product(Trans::no, Trans::no, T(1), dsc, k.slice(low, width), T(0), dq.slice(i, rows));
+        EigenGemm::product(Trans::yes, Trans::no, T(1), dsc, q.slice(i, rows), beta, dk.slice(low, width));
+        EigenGemm::product(Trans::yes, Trans::no, T(1), pc, up.slice(i, rows), beta, dv.slice(low, width));
         first = false;
       }
     }

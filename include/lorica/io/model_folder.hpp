@@ -1,72 +1,89 @@
 // SPDX-License-Identifier: MIT
 /// @file lorica/io/model_folder.hpp
-/// A decoder as a folder: config.json and model.safetensors.
+/// A model as a folder, config.json and weights: Hugging Face's, of any family that is known, and the
+/// byte-level decoders that this library pretrains.
 #pragma once
 
-#include <lorica/io/json.hpp>
-#include <lorica/io/safetensors.hpp>
-#include <lorica/nn/transformer.hpp>
+#include <lorica/io/families.hpp>
+#include <lorica/io/model_weights.hpp>
 
 namespace lorica::io {
 
 namespace detail {
 inline constexpr std::string_view decoder_format = "lorica-decoder/1";
 
-/// A member of config.json that must be a number above 0.
-template <class T> T positive(const json::Value& config, const std::filesystem::path& file, const char* key) {
-  const json::Value& v = config.at(key);
-  try {
-    const double x = v.as_number();
-    expects<FileError>(x > 0, "'", file.string(), "': \"", key, "\" is ", x, ", expected above 0");
-    if constexpr (std::integral<T>)
-      return static_cast<T>(v.as_integer());
-    else
-      return static_cast<T>(x);
-  } catch (const json::JsonError& e) {
-    throw FileError(message("'", file.string(), "': \"", key, "\": ", e.what()));
-  }
+}  // namespace detail
+
+namespace detail {
+inline nn::DecoderConfig read_decoder_config(const ConfigFile& c) {
+  c.one_of("format", {decoder_format});
+  nn::DecoderConfig m{.vocabulary = c.whole("vocabulary"),
+                      .width = c.whole("width"),
+                      .layers = c.whole("layers"),
+                      .positions = c.whole("positions")};
+  m.block.norm.eps = c.positive("norm_eps");
+  m.block.attention.heads = c.whole("heads");
+  m.block.attention.kv_heads = c.whole("kv_heads");
+  m.block.attention.positions.base = c.positive("rotary_base");
+  m.block.feed_forward.hidden = c.whole("hidden");
+  return m;
 }
 }  // namespace detail
 
-/// The configuration that a model folder states.
+/// The configuration of a decoder of this library.
 inline nn::DecoderConfig read_decoder_config(const std::filesystem::path& folder) {
-  const auto file = folder / "config.json";
-  const json::Value config = json::read(file);
-  try {
-    const std::string& format = config.at("format").as_string();
-    expects<FileError>(format == detail::decoder_format, "'", file.string(), "': \"format\" is \"", format,
-                       "\", expected \"", detail::decoder_format, "\"");
-    const auto whole = [&](const char* key) { return detail::positive<index_t>(config, file, key); };
-    nn::DecoderConfig c{.vocabulary = whole("vocabulary"),
-                        .width = whole("width"),
-                        .layers = whole("layers"),
-                        .positions = whole("positions")};
-    c.block.norm.eps = detail::positive<double>(config, file, "norm_eps");
-    c.block.attention.heads = whole("heads");
-    c.block.attention.kv_heads = whole("kv_heads");
-    c.block.attention.positions.base = detail::positive<double>(config, file, "rotary_base");
-    c.block.feed_forward.hidden = whole("hidden");
-    return c;
-  } catch (const json::JsonError& e) {
-    throw FileError(message("'", file.string(), "': ", e.what()));
-  }
+  return detail::read_decoder_config(ConfigFile(folder / "config.json"));
 }
 
-/// The weights of a folder, for the constructor of a model: every tensor named and shaped as the
-/// configuration says. A vector [1, n] of ours is [n] in a file.
-inline nn::Source source(std::shared_ptr<const SafeTensors> file) {
-  return [file](const std::string& name, Shape s) {
-    return s.rows == 1 && file->info(name).shape.size() == 1 ? file->read<float>(name, {s.cols})
-                                                             : file->read<float>(name, {s.rows, s.cols});
-  };
+/// What a folder holds, before any weight is read.
+struct ModelFolder {
+  std::filesystem::path path;
+  Described what;
+  std::shared_ptr<const ModelWeights> weights;
+  bool language_model = false;  // a causal model, its head in the file or tied
+
+  explicit ModelFolder(std::filesystem::path folder)
+      : path(std::move(folder)),
+        what(read(path)),
+        weights(std::make_shared<const ModelWeights>(path)),
+        language_model(what.decoder) {
+    std::visit(
+        [&](auto& c) {
+          if (c.tied || (what.decoder && weights->contains(std::string(what.names.head) + ".weight"))) return;
+          // Saved without its head: there are states, and no logits.
+          c.tied = true;
+          language_model = false;
+        },
+        what.config);
+  }
+  [[nodiscard]] nn::Source source() const { return io::source(weights, what.names); }
+
+ private:
+  static Described read(const std::filesystem::path& folder) {
+    const ConfigFile c(folder / "config.json");
+    if (c.has("format"))
+      return {detail::read_decoder_config(c), nn::Names{.family = "lorica", .prefix = {}, .parts = {}}, true};
+    return read_config(folder);
+  }
+};
+
+/// A model of any family; Weight is Frozen<B> (default) or Parameter<B>.
+template <class Weight, Backend B> nn::AnyModel<B, Weight> load_model_as(B& b, const ModelFolder& folder) {
+  return nn::AnyModel<B, Weight>(b, folder.what.config, folder.source());
+}
+template <Backend B> nn::AnyModel<B> load_model(B& b, const ModelFolder& folder) {
+  return load_model_as<Frozen<B>>(b, folder);
+}
+template <Backend B> nn::AnyModel<B> load_model(B& b, const std::filesystem::path& folder) {
+  return load_model(b, ModelFolder(folder));
 }
 
 /// A decoder from its folder; Weight is Frozen<B> (default) or Parameter<B>.
 template <class Weight, Backend B>
 nn::Decoder<B, Weight> load_decoder_as(B& b, const std::filesystem::path& folder) {
-  const auto config = read_decoder_config(folder);
-  return nn::Decoder<B, Weight>(b, config,
-                                source(std::make_shared<const SafeTensors>(folder / "model.safetensors")));
+  const auto config = read_decoder_config(folder);  // before the weights: its faults come first
+  const nn::Names ours{.family = "lorica", .prefix = {}, .parts = {}};
+  return nn::Decoder<B, Weight>(b, config, source(std::make_shared<const ModelWeights>(folder), ours));
 }
 template <Backend B> nn::Decoder<B> load_decoder(B& b, const std::filesystem::path& folder) {
   return load_decoder_as<Frozen<B>>(b, folder);

@@ -1,86 +1,144 @@
 // SPDX-License-Identifier: MIT
 /// @file lorica/nn/attention.hpp
-/// Self-attention policies of a block: q, k, v, o are four sites.
+/// Self-attention as a policy of a block. An attention policy is made once a layer (weights) and once for the
+/// stack (shared: what all layers have in common, such as positions).
 #pragma once
 
-#include <lorica/autograd/attention_ops.hpp>
+#include <lorica/autograd/shape_ops.hpp>
 #include <lorica/nn/batch.hpp>
 #include <lorica/nn/linear.hpp>
+#include <lorica/nn/norm.hpp>
+#include <lorica/nn/positions.hpp>
+
+#include <array>
 
 namespace lorica::nn {
 
-/// No positions in attention: the model adds learned ones to its embedding (GPT-2, BERT).
-struct Unrotated {
-  template <Backend B> struct state {
-    Var<B> operator()(const Var<B>& x, const Ragged<B>&) const { return x; }
-  };
-  template <Backend B> state<B> make(B&, index_t) const { return {}; }
-};
-/// Rotary positions (Llama, Qwen): frequency_j = base^(-2j / head_dim).
-struct Rotary {
-  double base = 10000;
-  template <Backend B> struct state {
-    MasterTensor<B> frequency;
-    Var<B> operator()(const Var<B>& x, const Ragged<B>& where) const { return rotary(x, where, frequency); }
-  };
-  template <Backend B> state<B> make(B& b, index_t head_dim) const {
-    expects(head_dim % 2 == 0, "rotary positions: the head dimension is ", head_dim,
-            ", expected an even number");
-    std::vector<double> f(static_cast<std::size_t>(head_dim / 2));
-    for (std::size_t j = 0; j < f.size(); ++j) f[j] = std::pow(base, -2.0 * double(j) / double(head_dim));
-    return {MasterTensor<B>(b, 1, head_dim / 2, f)};
-  }
-};
-
-/// softmax(q k^T / sqrt(head_dim)) v with grouped key/value heads.
-template <class Positions> struct SelfAttention {
-  index_t heads = 1;
-  index_t kv_heads = 1;
-  bool causal = true;
-  bool bias = false;
-  Positions positions = {};
-
+/// Queries, keys and values each by a linear of their own: three sites.
+struct Separate {
   template <class W> struct weights {
     using B = backend_of<W>;
-    AttentionShape shape;
-    Linear<W> q, k, v, o;
-    typename Positions::template state<B> positions;
-
-    /// x [n, d] -> [n, d]
-    template <class P> Var<B> operator()(const Var<B>& x, const Batch<B>& batch, P& policy) const {
-      const auto& where = batch.where;
-      const Var<B> queries = positions(q(x, where.offsets, policy), where);
-      const Var<B> keys = positions(k(x, where.offsets, policy), where);
-      const Var<B> values = v(x, where.offsets, policy);
-      return o(attention(queries, keys, values, where, shape), where.offsets, policy);
+    Linear<W> q, k, v;
+    /// x [n, d] -> q [n, heads dim], k and v [n, kv_heads dim]
+    template <class P>
+    std::array<Var<B>, 3> operator()(const Var<B>& x, std::span<const index_t> offsets, P& policy) const {
+      Var<B> queries = q(x, offsets, policy), keys = k(x, offsets, policy);
+      return {std::move(queries), std::move(keys), v(x, offsets, policy)};
     }
     template <class F> void for_each_linear(F&& f) const {
       f(q);
       f(k);
       f(v);
+    }
+  };
+  template <class W>
+  static weights<W> make(backend_of<W>& b, const Source& from, SiteCounter& site, index_t layer,
+                         index_t width, index_t queries, index_t keys, bool bias) {
+    auto q = make_linear<W>(b, from, site(layer, Role::query, width, queries), bias);
+    auto k = make_linear<W>(b, from, site(layer, Role::key, width, keys), bias);
+    return {std::move(q), std::move(k), make_linear<W>(b, from, site(layer, Role::value, width, keys), bias)};
+  }
+};
+/// All three by one linear, its rows those of q, then k, then v: one site (GPT-2).
+struct Fused {
+  template <class W> struct weights {
+    using B = backend_of<W>;
+    Linear<W> qkv;
+    index_t queries, keys;
+    template <class P>
+    std::array<Var<B>, 3> operator()(const Var<B>& x, std::span<const index_t> offsets, P& policy) const {
+      const Var<B> all = qkv(x, offsets, policy);
+      return {columns(all, 0, queries), columns(all, queries, keys), columns(all, queries + keys, keys)};
+    }
+    template <class F> void for_each_linear(F&& f) const { f(qkv); }
+  };
+  template <class W>
+  static weights<W> make(backend_of<W>& b, const Source& from, SiteCounter& site, index_t layer,
+                         index_t width, index_t queries, index_t keys, bool bias) {
+    return {make_linear<W>(b, from, site(layer, Role::qkv, width, queries + 2 * keys), bias), queries, keys};
+  }
+};
+
+/// softmax(q k^T / sqrt(head_dim)) v with grouped key/value heads; o is a site.
+template <class Positions, class Projections> struct SelfAttention {
+  index_t heads = 1;
+  index_t kv_heads = 1;
+  index_t head_dim = 0;  // 0: width / heads
+  bool causal = true;
+  bool bias = false;                      // of q, k and v
+  bool output_bias = false;               // of o
+  index_t window = 0;                     // rows that a row sees, itself included; 0: all before it
+  index_t window_from = 0;                // the layers before this one see all
+  std::optional<RmsNorm> head_norm = {};  // of every head of q and k, before positions (Qwen3)
+  Positions positions = {};
+
+  template <class W> struct weights {
+    using B = backend_of<W>;
+    AttentionShape shape;
+    typename Projections::template weights<W> projections;
+    std::optional<RmsNorm::weights<W>> q_norm, k_norm;
+    Linear<W> o;
+
+    /// x [n, d] -> [n, d]
+    template <class P>
+    Var<B> operator()(const Var<B>& x, const Batch<B>& batch,
+                      const typename Positions::template state<B>& positions, P& policy) const {
+      const auto& where = batch.where;
+      auto [q, k, v] = projections(x, where.offsets, policy);
+      if (q_norm) q = (*q_norm)(q);
+      if (k_norm) k = (*k_norm)(k);
+      q = positions(q, where);
+      k = positions(k, where);
+      return o(attention(q, k, v, where, shape), where.offsets, policy);
+    }
+    template <class F> void for_each_linear(F&& f) const {
+      projections.for_each_linear(f);
       f(o);
+    }
+    template <class F> void for_each_weight(F&& f) const {
+      for_each_linear([&](const auto& l) { l.for_each_weight(f); });
+      if (q_norm) q_norm->for_each_weight(f);
+      if (k_norm) k_norm->for_each_weight(f);
     }
   };
   template <class W>
   weights<W> make(backend_of<W>& b, const Source& from, SiteCounter& site, index_t layer,
                   index_t width) const {
-    expects(heads > 0 && width % heads == 0, "attention: a width of ", width, " does not divide into ", heads,
-            " heads");
+    const index_t dim = dim_of(width);
     expects(kv_heads > 0 && heads % kv_heads == 0, "attention: ", heads, " heads cannot share ", kv_heads,
             " key/value heads");
-    const index_t dim = width / heads;
-    const auto linear = [&](Role role, index_t in, index_t out) {
-      return make_linear<W>(b, from, site(layer, role, in, out), bias);
-    };
-    const AttentionShape s{heads, kv_heads, dim, causal, 1.0 / std::sqrt(double(dim))};
-    auto q = linear(Role::query, width, width), k = linear(Role::key, width, kv_heads * dim),
-         v = linear(Role::value, width, kv_heads * dim);
-    return {s,
-            std::move(q),
-            std::move(k),
-            std::move(v),
-            linear(Role::output, width, width),
-            positions.make(b, dim)};
+    const AttentionShape s{
+        heads, kv_heads, dim, causal, 1.0 / std::sqrt(double(dim)), layer >= window_from ? window : 0};
+    auto projections =
+        Projections::template make<W>(b, from, site, layer, width, heads * dim, kv_heads * dim, bias);
+    weights<W> w{s,
+                 std::move(projections),
+                 {},
+                 {},
+                 make_linear<W>(b, from, site(layer, Role::output, heads * dim, width), output_bias)};
+    if (head_norm) {
+      w.q_norm = head_norm->template make<W>(b, from, message("blocks.", layer, ".q_norm"), dim);
+      w.k_norm = head_norm->template make<W>(b, from, message("blocks.", layer, ".k_norm"), dim);
+    }
+    return w;
+  }
+
+  template <class W> struct shared {
+    using B = backend_of<W>;
+    typename Positions::template state<B> positions;
+    /// What every layer of one forward pass is given.
+    const auto& begin(Tape<B>&, const Batch<B>&) const { return positions; }
+    template <class F> void for_each_weight(F&&) const {}
+  };
+  template <class W> shared<W> make_shared(backend_of<W>& b, const Source&, index_t width) const {
+    return {positions.make(b, dim_of(width))};
+  }
+
+ private:
+  [[nodiscard]] index_t dim_of(index_t width) const {
+    expects(heads > 0 && (head_dim > 0 || width % heads == 0), "attention: a width of ", width,
+            " does not divide into ", heads, " heads");
+    return head_dim > 0 ? head_dim : width / heads;
   }
 };
 

@@ -8,11 +8,20 @@
 
 namespace lorica::nn {
 
+/// What a sequence as a whole is asked for; what does not apply stays as it is.
+struct Label {
+  std::int32_t category = -1;          // of a classification
+  float value = 0;                     // of a regression
+  std::int32_t first = -1, last = -1;  // rows of an answer, counted within the sequence
+};
+
 /// Sequences of token ids, end to end, and the target of each row (negative: none), all on the host.
 struct Sequences {
   std::vector<std::int32_t> ids;
   std::vector<index_t> offsets = {0};
   std::vector<std::int32_t> targets;
+  std::vector<std::int32_t> types;  // by row, the segment it is of; empty: all 0
+  std::vector<Label> labels;        // by sequence; empty: none has one
 
   [[nodiscard]] index_t rows() const { return static_cast<index_t>(ids.size()); }
   [[nodiscard]] index_t count() const { return static_cast<index_t>(offsets.size()) - 1; }
@@ -26,13 +35,35 @@ struct Sequences {
       targets.resize(ids.size(), no_target);
     else
       targets.insert(targets.end(), wanted.begin(), wanted.end());
+    if (!types.empty()) types.resize(ids.size(), 0);
+    if (!labels.empty()) labels.resize(offsets.size());
     offsets.push_back(rows());
+  }
+  /// Appends a sequence of segments with a label; segments may be empty for one.
+  void add(std::span<const std::int32_t> tokens, std::span<const std::int32_t> segments, const Label& label) {
+    expects(segments.empty() || segments.size() == tokens.size(), "Sequences: ", tokens.size(),
+            " tokens with ", segments.size(), " segments");
+    const std::size_t before = ids.size();
+    add(tokens, {});
+    if (!segments.empty() || !types.empty()) types.resize(ids.size(), 0);
+    std::ranges::copy(segments, types.begin() + static_cast<std::ptrdiff_t>(types.empty() ? 0 : before));
+    labels.resize(static_cast<std::size_t>(count()));
+    labels.back() = label;
   }
   /// Appends sequence s of another.
   void add_from(const Sequences& o, index_t s) {
-    const auto first = static_cast<std::size_t>(o.offsets[static_cast<std::size_t>(s)]);
-    const auto n = static_cast<std::size_t>(o.offsets[static_cast<std::size_t>(s) + 1]) - first;
+    const auto at = static_cast<std::size_t>(s);
+    const auto first = static_cast<std::size_t>(o.offsets[at]);
+    const auto n = static_cast<std::size_t>(o.offsets[at + 1]) - first;
     add(std::span(o.ids).subspan(first, n), std::span(o.targets).subspan(first, n));
+    if (!o.types.empty()) {
+      types.resize(ids.size(), 0);
+      std::ranges::copy(std::span(o.types).subspan(first, n), types.end() - static_cast<std::ptrdiff_t>(n));
+    }
+    if (!o.labels.empty()) {
+      labels.resize(static_cast<std::size_t>(count()));
+      labels.back() = o.labels[at];
+    }
   }
   /// Rows with a target in sequence s.
   [[nodiscard]] index_t targets_in(index_t s) const {
@@ -47,10 +78,17 @@ template <Backend B> struct Batch {
   Ragged<B> where;
   RowIds<B> ids;
   RowIds<B> places;  // of every row in its sequence
+  RowIds<B> types;   // segment of every row
   Targets<B> targets;
+  std::vector<Label> labels;  // by sequence, or none
 
   Batch(B& b, const Sequences& s)
-      : where(b, s.offsets), ids(b, s.ids), places(b, places_of(s)), targets(b, s.targets) {
+      : where(b, s.offsets),
+        ids(b, s.ids),
+        places(b, places_of(s)),
+        types(b, s.types.empty() ? std::vector<std::int32_t>(s.ids.size(), 0) : s.types),
+        targets(b, s.targets),
+        labels(s.labels) {
     for (index_t i = 0; i < s.count(); ++i) targets_in_.push_back(s.targets_in(i));
   }
   Batch(const Batch&) = delete;

@@ -44,8 +44,11 @@ template <class Norm, class Attention, class FeedForward, class Residual> struct
     typename Norm::template weights<W> norm_2;
     typename FeedForward::template weights<W> feed_forward;
 
-    template <class P> MasterVar<B> operator()(MasterVar<B> r, const Batch<B>& batch, P& policy) const {
-      r = Residual{}(std::move(r), norm_1, [&](const Var<B>& x) { return attention(x, batch, policy); });
+    /// `shared`: what the attention's shared part began this pass with.
+    template <class C, class P>
+    MasterVar<B> operator()(MasterVar<B> r, const Batch<B>& batch, const C& shared, P& policy) const {
+      r = Residual{}(std::move(r), norm_1,
+                     [&](const Var<B>& x) { return attention(x, batch, shared, policy); });
       return Residual{}(std::move(r), norm_2,
                         [&](const Var<B>& x) { return feed_forward(x, batch.where.offsets, policy); });
     }
@@ -56,9 +59,15 @@ template <class Norm, class Attention, class FeedForward, class Residual> struct
     template <class F> void for_each_weight(F&& f) const {
       norm_1.for_each_weight(f);
       norm_2.for_each_weight(f);
-      for_each_linear([&](const auto& l) { l.for_each_weight(f); });
+      attention.for_each_weight(f);
+      feed_forward.for_each_linear([&](const auto& l) { l.for_each_weight(f); });
     }
   };
+  /// What all layers have in common.
+  template <class W> using shared = typename Attention::template shared<W>;
+  template <class W> shared<W> make_shared(backend_of<W>& b, const Source& from, index_t width) const {
+    return attention.template make_shared<W>(b, from, width);
+  }
   template <class W>
   weights<W> make(backend_of<W>& b, const Source& from, SiteCounter& site, index_t layer,
                   index_t width) const {

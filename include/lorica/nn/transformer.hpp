@@ -15,12 +15,15 @@ template <class BlockType> struct TransformerConfig {
   index_t layers = 2;
   index_t positions = 256;         // longest sequence
   bool learned_positions = false;  // added to the embedding; else the attention has its own
+  index_t types = 0;               // segments with an embedding of their own, added as well (BERT)
   bool embedding_norm = false;     // BERT normalises its embedding
+  bool tied = true;                // the head of the language model is the embedding
   BlockType block = {};
 };
 
 /// A stack of blocks over token ids: a causal language model or an encoder, by what its attention masks. The
-/// head of the language model is the embedding itself (tied). Weight is Frozen<B> or Parameter<B>.
+/// head of the language model is the embedding itself where they are tied. Weight is Frozen<B> or
+/// Parameter<B>.
 template <Backend B, class BlockType, class Weight> class Transformer {
  public:
   using backend = B;
@@ -35,13 +38,16 @@ template <Backend B, class BlockType, class Weight> class Transformer {
     expects(c.vocabulary > 0 && c.width > 0 && c.layers > 0 && c.positions > 0, "Transformer: vocabulary ",
             c.vocabulary, ", width ", c.width, ", layers ", c.layers, ", positions ", c.positions,
             "; all must be above 0");
-    if constexpr (!Kind<W>::trains) {
+    if (!c.tied)
+      head_ = make<matrix_of<W>>(b, from, "head.weight", c.vocabulary, c.width);
+    else if constexpr (!Kind<W>::trains)
       // Shares the table's numbers with the head, through a second packed copy only where packing moves them.
       head_ = Frozen<B>(b, embedding_.ref(), std::shared_ptr<const void>());
-    }
+    if (c.types > 0) types_ = make<table_of<W>>(b, from, "types.weight", c.types, c.width);
     if (c.learned_positions)
       positions_ = make<table_of<W>>(b, from, "positions.weight", c.positions, c.width);
     if (c.embedding_norm) embedding_norm_ = c.block.norm.template make<W>(b, from, "embedding.norm", c.width);
+    shared_.emplace(c.block.template make_shared<W>(b, from, c.width));
     SiteCounter site;
     for (index_t l = 0; l < c.layers; ++l)
       blocks_.push_back(c.block.template make<W>(b, from, site, l, c.width));
@@ -57,7 +63,8 @@ template <Backend B, class BlockType, class Weight> class Transformer {
   template <class P> Var<B> forward(Tape<B>& tape, const Batch<B>& batch, P& policy) const {
     check(batch);
     MasterVar<B> r = embedded(tape, batch);
-    for (const auto& block : blocks_) r = block(std::move(r), batch, policy);
+    const auto& shared = shared_->begin(tape, batch);
+    for (const auto& block : blocks_) r = block(std::move(r), batch, shared, policy);
     if (final_norm_) return (*final_norm_)(r);
     return cast<T>(r);
   }
@@ -69,9 +76,9 @@ template <Backend B, class BlockType, class Weight> class Transformer {
   /// The head of the language model, [vocabulary, width]: Frozen<B> or Parameter<B>.
   [[nodiscard]] const auto& head() const {
     if constexpr (Kind<W>::trains)
-      return embedding_;
+      return head_ ? *head_ : embedding_;
     else
-      return head_;
+      return *head_;
   }
 
   /// f(SiteInfo, WeightView) for every linear of every block, in order.
@@ -85,9 +92,12 @@ template <Backend B, class BlockType, class Weight> class Transformer {
   template <class F> void for_each_weight(F f) const {
     f(std::string("embedding.weight"), embedding_);
     if (positions_) f(std::string("positions.weight"), *positions_);
+    if (types_) f(std::string("types.weight"), *types_);
     if (embedding_norm_) embedding_norm_->for_each_weight(f);
+    shared_->for_each_weight(f);
     for (const auto& block : blocks_) block.for_each_weight(f);
     if (final_norm_) final_norm_->for_each_weight(f);
+    if (!config_.tied) f(std::string("head.weight"), *head_);
   }
   /// f(parameter) for everything that trains: nothing, where the weights are frozen.
   template <class F> void for_each_parameter(F f) {
@@ -99,12 +109,10 @@ template <Backend B, class BlockType, class Weight> class Transformer {
  private:
   MasterVar<B> embedded(Tape<B>& tape, const Batch<B>& batch) const {
     MasterVar<B> r = embedding(tape, embedding_, batch.ids);
-    if (positions_) r = add(std::move(r), position_rows(tape, batch));
+    if (positions_) r = add(std::move(r), embedding(tape, *positions_, batch.places));
+    if (types_) r = add(std::move(r), embedding(tape, *types_, batch.types));
     if (embedding_norm_) r = embedding_norm_->template operator()<typename B::master>(r);
     return r;
-  }
-  MasterVar<B> position_rows(Tape<B>& tape, const Batch<B>& batch) const {
-    return embedding(tape, *positions_, batch.places);
   }
   void check(const Batch<B>& batch) const {
     for (std::size_t s = 0; s + 1 < batch.where.offsets.size(); ++s) {
@@ -119,9 +127,10 @@ template <Backend B, class BlockType, class Weight> class Transformer {
 
   config_type config_;
   table_of<W> embedding_;
-  Frozen<B> head_;
-  std::optional<table_of<W>> positions_;
+  std::optional<matrix_of<W>> head_;
+  std::optional<table_of<W>> positions_, types_;
   std::optional<typename BlockType::norm_type::template weights<W>> embedding_norm_;
+  std::optional<typename BlockType::template shared<W>> shared_;
   std::vector<typename BlockType::template weights<W>> blocks_;
   std::optional<typename BlockType::norm_type::template weights<W>> final_norm_;
   index_t sites_ = 0;

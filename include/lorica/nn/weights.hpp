@@ -6,7 +6,10 @@
 
 #include <lorica/nn/site.hpp>
 
+#include <algorithm>
 #include <functional>
+#include <memory>
+#include <span>
 
 namespace lorica::nn {
 
@@ -32,20 +35,99 @@ template <class W> using table_of = typename Kind<W>::table;
 template <class W> using vector_of = typename Kind<W>::vector;
 template <class W> using backend_of = typename Kind<W>::backend;
 
-/// Where the weights of a model come from: a file, a generator, another model. Shapes are what the
-/// configuration says they must be; the source answers with the numbers row by row, or throws.
-using Source = std::function<std::vector<float>(const std::string& name, Shape shape)>;
+/// The numbers of one weight, row by row: a list, memory that somebody else holds (a mapped file), or
+/// whatever answers for a stretch of them (a file in another format, which is then converted piece by piece).
+class Numbers {
+ public:
+  using Stretch = std::function<void(index_t first, std::span<float> to)>;
 
-/// A weight of either kind, made from a source.
+  Numbers(std::vector<float> list) {
+    const auto kept = std::make_shared<const std::vector<float>>(std::move(list));
+    held_ = std::span<const float>(*kept);
+    keep_ = kept;
+    size_ = static_cast<index_t>(held_.size());
+  }
+  /// `keep` owns the memory.
+  Numbers(std::span<const float> held, std::shared_ptr<const void> keep)
+      : size_(static_cast<index_t>(held.size())), held_(held), keep_(std::move(keep)) {}
+  /// `stretch(first, to)` writes the numbers from `first` on.
+  Numbers(index_t size, Stretch stretch) : size_(size), stretch_(std::move(stretch)) {}
+
+  [[nodiscard]] index_t size() const noexcept { return size_; }
+  /// All of them, where they lie in memory as float; else empty.
+  [[nodiscard]] std::span<const float> held() const noexcept { return held_; }
+  [[nodiscard]] const std::shared_ptr<const void>& keep() const noexcept { return keep_; }
+  void copy(index_t first, std::span<float> to) const {
+    if (stretch_)
+      stretch_(first, to);
+    else
+      std::ranges::copy(held_.subspan(static_cast<std::size_t>(first), to.size()), to.begin());
+  }
+  [[nodiscard]] std::vector<float> list() const {
+    std::vector<float> all(static_cast<std::size_t>(size_));
+    copy(0, all);
+    return all;
+  }
+
+ private:
+  index_t size_ = 0;
+  std::span<const float> held_ = {};
+  std::shared_ptr<const void> keep_ = {};
+  Stretch stretch_ = {};
+};
+
+/// Where the weights of a model come from: a file, a generator, another model. Shapes are what the
+/// configuration says they must be; the source answers with the numbers, or throws.
+using Source = std::function<Numbers(const std::string& name, Shape shape)>;
+
+namespace detail {
+/// Through at most a megabyte of host memory: a model needs its own size while it is loaded, not twice that.
+template <class T, Backend B>
+Tensor<B, T> tensor_from(B& b, const std::string& name, const Numbers& from, index_t rows, index_t cols) {
+  constexpr index_t piece = index_t(1) << 18;
+  expects<ShapeError>(from.size() == rows * cols, name, ": ", from.size(), " numbers for the shape ",
+                      Shape{rows, cols});
+  Tensor<B, T> out(b, rows, cols);
+  std::vector<float> raw(static_cast<std::size_t>(std::min(piece, out.size())));
+  std::vector<T> rounded(std::same_as<T, float> ? 0 : raw.size());
+  for (index_t first = 0; first < out.size(); first += piece) {
+    const auto n = static_cast<std::size_t>(std::min(piece, out.size() - first));
+    from.copy(first, std::span(raw).first(n));
+    if constexpr (std::same_as<T, float>) {
+      b.upload(std::span<const T>(raw).first(n), out.data() + first);
+    } else {
+      std::transform(raw.begin(), raw.begin() + static_cast<std::ptrdiff_t>(n), rounded.begin(),
+                     convert<T, float>);
+      b.upload(std::span<const T>(rounded).first(n), out.data() + first);
+    }
+  }
+  return out;
+}
+/// A backend says so whose frozen weights may lie in memory of the host that is not its own.
+template <class B> constexpr bool borrows() {
+  if constexpr (requires { B::reads_host_memory; })
+    return B::reads_host_memory && std::same_as<typename B::scalar, float>;
+  else
+    return false;
+}
+}  // namespace detail
+
+/// A weight of either kind, made from a source. A frozen matrix stays where it lies, if it lies in memory as
+/// the backend wants it.
 template <class Weight, Backend B>
 Weight make(B& b, const Source& from, const std::string& name, index_t rows, index_t cols) {
-  const std::vector<float> host = from(name, {rows, cols});
-  if constexpr (std::same_as<Weight, Parameter<B>>)
-    return {name, MasterTensor<B>(b, rows, cols, host), {}};
-  else if constexpr (std::same_as<Weight, Frozen<B>>)
-    return Frozen<B>(b, Tensor<B>(b, rows, cols, host));
-  else
-    return Weight(b, rows, cols, host);
+  const Numbers numbers = from(name, {rows, cols});
+  if constexpr (std::same_as<Weight, Parameter<B>>) {
+    return {name, detail::tensor_from<typename B::master>(b, name, numbers, rows, cols), {}};
+  } else if constexpr (std::same_as<Weight, Frozen<B>>) {
+    if constexpr (detail::borrows<B>())
+      if (numbers.held().size() == static_cast<std::size_t>(rows * cols))
+        return Frozen<B>(b, MatrixRef<const float>(numbers.held().data(), rows, cols), numbers.keep());
+    return Frozen<B>(b, detail::tensor_from<typename B::scalar>(b, name, numbers, rows, cols));
+  } else {
+    return detail::tensor_from<std::remove_pointer_t<decltype(std::declval<Weight&>().data())>>(
+        b, name, numbers, rows, cols);
+  }
 }
 
 /// The numbers of a weight of any kind, on the host.

@@ -63,9 +63,22 @@ struct FitResult {
   bool stopped = false;  // by a callback, before the last step
 };
 
-/// Trains `trainee` (adapters, or Everything of a model) on `data`. The model is const where the trainee is
-/// adapters. Throws NumericError naming step and tensor when a loss or a gradient is not finite; ConfigError
-/// before the first step.
+namespace detail {
+/// The trainee's parameters, then those that the objective trains beside them (a head).
+template <class T, class O> struct Trained {
+  T& trainee;
+  O& objective;
+  template <class F> void for_each_parameter(F f) {
+    trainee.for_each_parameter(f);
+    if constexpr (requires(O & o) { o.for_each_parameter([](auto&) {}); })
+      objective.for_each_parameter([&](auto& p) { f(p, 1.0); });
+  }
+};
+}  // namespace detail
+
+/// Trains `trainee` (adapters, or Everything of a model), and the parameters of the objective if it has any,
+/// on `data`. The model is const where the trainee is adapters. Throws NumericError naming step and tensor
+/// when a loss or a gradient is not finite; ConfigError before the first step.
 template <Backend B, class Model, Trainee<B> T, Data D, class O, class... Callbacks>
   requires(nn::Objective<O, Model, B>)
 FitResult fit(B& b, const Model& model, T& trainee, const D& data, const FitConfig& c, const O& objective,
@@ -73,13 +86,15 @@ FitResult fit(B& b, const Model& model, T& trainee, const D& data, const FitConf
   using clock = std::chrono::steady_clock;
   c.validate();
   typename AdamW::state<B> optimizer;
+  detail::Trained<T, const O> trained{trainee, objective};
   Shuffle order(c.seed, data.size());
   index_t step = 0;
   Run<B> run{b, step, c.steps, message(c.whole_identity(), ", samples ", data.size()),
              [&](StateVisitor<B>& v) {
                v.count("step", step);
                trainee.visit_state(v);
-               trainee.for_each_parameter([&](Parameter<B>& p, double rate) {
+               if constexpr (requires { objective.visit_state(v); }) objective.visit_state(v);
+               trained.for_each_parameter([&](Parameter<B>& p, double rate) {
                  if (rate > 0) optimizer.visit_state(v, b, p);
                });
              }};
@@ -90,7 +105,7 @@ FitResult fit(B& b, const Model& model, T& trainee, const D& data, const FitConf
   while (step < c.steps && !result.stopped) {
     const auto start = clock::now();
     StepInfo info{step, c.steps, 0, 0, 0, c.optimizer.lr * c.schedule(step, c.steps), 0, 0};
-    trainee.for_each_parameter([](Parameter<B>& p, double) { p.grad = {}; });
+    trained.for_each_parameter([](Parameter<B>& p, double) { p.grad = {}; });
     for (index_t micro = 0; micro < c.accumulate; ++micro) {
       const index_t draw = step * c.accumulate + micro;
       nn::Sequences samples;
@@ -107,7 +122,7 @@ FitResult fit(B& b, const Model& model, T& trainee, const D& data, const FitConf
     expects(info.targets > 0, "step ", step, ": the batch has no targets");
     info.loss /= double(info.targets);
     if (!std::isfinite(info.loss)) {
-      const std::string fault = first_not_finite(b, trainee);
+      const std::string fault = first_not_finite(b, trained);
       const char* found = std::isnan(info.loss) ? "nan"
                           : info.loss > 0       ? "inf"
                                                 : "-inf";  // a stream may print -nan
@@ -117,7 +132,7 @@ FitResult fit(B& b, const Model& model, T& trainee, const D& data, const FitConf
                                  "; lower the learning rate (", info.lr,
                                  " at this step), or look for tokens the model has never seen"));
     }
-    scale_gradients(b, trainee, 1.0 / double(info.targets));
+    scale_gradients(b, trained, 1.0 / double(info.targets));
     if constexpr (requires(Tape<B> & t) { trainee.penalty(t); }) {
       Tape<B> tape(b);
       if (const auto penalty = trainee.penalty(tape)) {
@@ -125,10 +140,10 @@ FitResult fit(B& b, const Model& model, T& trainee, const D& data, const FitConf
         tape.backward(*penalty);
       }
     }
-    info.gradient_norm = gradient_norm(b, trainee, step);
-    clip_gradients(b, trainee, info.gradient_norm, c.clip);
+    info.gradient_norm = gradient_norm(b, trained, step);
+    clip_gradients(b, trained, info.gradient_norm, c.clip);
     if constexpr (requires { trainee.precondition(); }) trainee.precondition();
-    trainee.for_each_parameter([&](Parameter<B>& p, double rate) {
+    trained.for_each_parameter([&](Parameter<B>& p, double rate) {
       if (rate > 0 && !p.grad.empty()) optimizer.update(b, c.optimizer, p, info.lr * rate, step + 1);
     });
     if constexpr (requires { trainee.after_step(step, optimizer.companions()); })

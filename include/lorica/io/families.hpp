@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: MIT
+/// @file lorica/io/families.hpp
+/// What config.json of a Hugging Face model folder says, as a configuration of ours. An architecture that is
+/// not known and an option that would change the numbers is an error naming it.
+#pragma once
+
+#include <lorica/io/config_file.hpp>
+#include <lorica/nn/models/any.hpp>
+
+namespace lorica::io {
+
+/// A model that a folder describes.
+struct Described {
+  nn::AnyConfig config;
+  nn::Names names;
+  bool decoder = true;  // causal: it can be a language model
+};
+
+namespace detail {
+
+/// Llama 3.1's settings, linear ones, or none. transformers 5 keeps them beside the base, in rope_parameters.
+inline nn::Rotary read_rotary(const ConfigFile& c) {
+  nn::Rotary r;
+  const auto parameters = c.object("rope_parameters"), scaling = c.object("rope_scaling");
+  r.base = parameters && parameters->has("rope_theta") ? parameters->positive("rope_theta")
+                                                       : c.positive("rope_theta", 10000.0);
+  const auto& s = parameters ? parameters : scaling;
+  if (!s) return r;
+  const char* key = s->has("type") && !s->has("rope_type") ? "type" : "rope_type";
+  const std::string kind = s->one_of(key, {"default", "linear", "llama3"}, "default");
+  if (s->has("partial_rotary_factor") && s->positive("partial_rotary_factor") != 1)
+    s->refuse(s->quoted("partial_rotary_factor"), " is ", s->positive("partial_rotary_factor"),
+              ", which is not supported; expected 1");
+  if (kind == "linear") r.scaling = nn::LinearScaling{s->positive("factor")};
+  if (kind == "llama3")
+    r.scaling =
+        nn::Llama3Scaling{s->positive("factor"), s->positive("low_freq_factor"),
+                          s->positive("high_freq_factor"), s->positive("original_max_position_embeddings")};
+  return r;
+}
+
+/// Which layers have a window: those from one on, as max_window_layers or layer_types say.
+inline void read_window(const ConfigFile& c, bool used, nn::SelfAttention<nn::Rotary>& a, index_t layers) {
+  const json::Value* given = c.json().find("sliding_window");
+  if (!used || (given != nullptr && given->is_null())) return;
+  a.window = c.whole("sliding_window", 4096);  // transformers' default
+  a.window_from = c.has("max_window_layers") && c.json().at("max_window_layers").is_integer()
+                      ? c.json().at("max_window_layers").as_integer()
+                      : 0;
+  const json::Value* types = c.find("layer_types");
+  if (types == nullptr) return;
+  const auto& list = types->as_array();
+  if (static_cast<index_t>(list.size()) != layers)
+    c.refuse("\"layer_types\" has ", list.size(), " entries for ", layers, " layers");
+  a.window_from = layers;
+  for (index_t l = 0; l < layers; ++l) {
+    const std::string& type = list[static_cast<std::size_t>(l)].as_string();
+    const bool windowed = type == "sliding_attention";
+    if (windowed && a.window_from == layers) a.window_from = l;
+    if ((!windowed && type != "full_attention") || (!windowed && a.window_from < layers))
+      c.refuse("\"layer_types\" says ", json::quote(type), " for layer ", l,
+               "; supported are layers of full_attention and after them layers of sliding_attention");
+  }
+}
+
+inline Described read_llama(const ConfigFile& c, const std::string& family) {
+  nn::TransformerConfig<nn::LlamaBlock> m{.vocabulary = c.whole("vocab_size"),
+                                          .width = c.whole("hidden_size"),
+                                          .layers = c.whole("num_hidden_layers"),
+                                          .positions = c.whole("max_position_embeddings"),
+                                          .tied = c.flag("tie_word_embeddings", false)};
+  c.one_of("hidden_act", {"silu"}, "silu");
+  auto& a = m.block.attention;
+  a.heads = c.whole("num_attention_heads");
+  a.kv_heads = c.whole("num_key_value_heads", a.heads);
+  a.head_dim = c.whole("head_dim", family == "qwen3" ? 128 : m.width / a.heads);
+  a.bias = family == "qwen2" || c.flag("attention_bias", false);
+  a.output_bias = family != "qwen2" && c.flag("attention_bias", false);
+  a.positions = read_rotary(c);
+  m.block.norm.eps = c.positive("rms_norm_eps", 1e-6);
+  if (family == "qwen3") a.head_norm = nn::RmsNorm{m.block.norm.eps};
+  if (family == "llama" && c.has("pretraining_tp") && c.whole("pretraining_tp") != 1)
+    c.refuse("\"pretraining_tp\" is ", c.whole("pretraining_tp"), ", which is not supported; expected 1");
+  read_window(c, family == "mistral" || (family != "llama" && c.flag("use_sliding_window", false)), a,
+              m.layers);
+  m.block.feed_forward = {.hidden = c.whole("intermediate_size"), .bias = c.flag("mlp_bias", false)};
+  const nn::Names names = nn::llama_names(family == "llama"     ? "llama"
+                                          : family == "mistral" ? "mistral"
+                                          : family == "qwen2"   ? "qwen2"
+                                                                : "qwen3");
+  return {m, names, true};
+}
+
+inline Described read_gpt2(const ConfigFile& c, const std::string&) {
+  nn::TransformerConfig<nn::Gpt2Block> m{.vocabulary = c.whole("vocab_size"),
+                                         .width = c.whole("n_embd"),
+                                         .layers = c.whole("n_layer"),
+                                         .positions = c.whole("n_positions"),
+                                         .learned_positions = true,
+                                         .tied = c.flag("tie_word_embeddings", true)};
+  c.one_of("activation_function", {"gelu_new", "gelu_pytorch_tanh"}, "gelu_new");
+  c.only("scale_attn_weights", true);
+  c.only("scale_attn_by_inverse_layer_idx", false);
+  c.only("add_cross_attention", false);
+  m.block.norm.eps = c.positive("layer_norm_epsilon", 1e-5);
+  const index_t heads = c.whole("n_head");
+  m.block.attention = {.heads = heads, .kv_heads = heads, .bias = true, .output_bias = true};
+  m.block.feed_forward = {.hidden = c.whole("n_inner", 4 * m.width)};
+  return {m, nn::gpt2_names, true};
+}
+
+inline Described read_bert(const ConfigFile& c, const std::string& family) {
+  nn::Names names = family == "bert" ? nn::bert_names : nn::roberta_names;
+  // RoBERTa counts positions from the one after its padding token's.
+  if (family == "roberta") {
+    const json::Value* padding = c.find("pad_token_id");
+    names.first_position = (padding != nullptr && padding->is_integer() ? padding->as_integer() : 1) + 1;
+  }
+  const index_t table = c.whole("max_position_embeddings");
+  if (table <= names.first_position)
+    c.refuse("\"max_position_embeddings\" is ", table, ", expected above ", names.first_position);
+  nn::TransformerConfig<nn::BertBlock> m{.vocabulary = c.whole("vocab_size"),
+                                         .width = c.whole("hidden_size"),
+                                         .layers = c.whole("num_hidden_layers"),
+                                         .positions = table - names.first_position,
+                                         .learned_positions = true,
+                                         .types = c.whole("type_vocab_size", 2),
+                                         .embedding_norm = true};
+  c.one_of("hidden_act", {"gelu"}, "gelu");
+  c.one_of("position_embedding_type", {"absolute"}, "absolute");
+  c.only("is_decoder", false);
+  c.only("add_cross_attention", false);
+  if (c.has("embedding_size") && c.whole("embedding_size") != m.width)
+    c.refuse("\"embedding_size\" is ", c.whole("embedding_size"), ", which is not supported; expected ",
+             "\"hidden_size\", ", m.width);
+  m.block.norm.eps = c.positive("layer_norm_eps", 1e-12);
+  const index_t heads = c.whole("num_attention_heads");
+  m.block.attention = {.heads = heads, .kv_heads = heads, .causal = false, .bias = true, .output_bias = true};
+  m.block.feed_forward = {.hidden = c.whole("intermediate_size")};
+  return {m, names, false};
+}
+
+struct FamilyReader {
+  std::string_view type;  // config.json's model_type
+  Described (*read)(const ConfigFile&, const std::string&);
+};
+inline constexpr FamilyReader family_readers[] = {
+    {"gpt2", read_gpt2},     {"bert", read_bert},   {"roberta", read_bert}, {"llama", read_llama},
+    {"mistral", read_llama}, {"qwen2", read_llama}, {"qwen3", read_llama},
+};
+}  // namespace detail
+
+/// Reads config.json of a folder.
+inline Described read_config(const std::filesystem::path& folder) {
+  const ConfigFile c(folder / "config.json");
+  const std::string type = c.text("model_type");
+  std::string known;
+  for (const auto& reader : detail::family_readers) {
+    if (reader.type == type) return reader.read(c, type);
+    known += (known.empty() ? "" : ", ") + std::string(reader.type);
+  }
+  c.refuse("\"model_type\" is ", json::quote(type), ", which is not known; known are ", known);
+}
+
+}  // namespace lorica::io

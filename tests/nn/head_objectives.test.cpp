@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+#include <lorica/nn/head_objectives.hpp>
+
+#include "nn/tiny.hpp"
+
+#include <lorica/adapt/attach.hpp>
+#include <lorica/train/evaluate.hpp>
+#include <lorica/train/fit.hpp>
+
+using namespace lorica;
+using B = test::Reference;
+
+namespace {
+/// Sequences of one token repeated; the label says which.
+struct Repeats {
+  index_t size() const { return 12; }
+  void append(nn::Sequences& to, index_t i) const {
+    const auto token = static_cast<std::int32_t>(i % 3);
+    const std::vector<std::int32_t> ids(static_cast<std::size_t>(1 + i % 4), token);
+    to.add(
+        ids, {},
+        {.category = token, .value = float(token) - 1, .first = 0, .last = static_cast<std::int32_t>(i % 4)});
+  }
+};
+}  // namespace
+
+TEST_CASE("a head learns beside the adapters, and the loss is per target", "[nn][head]") {
+  B b;
+  const nn::Transformer<B, nn::BertBlock> model(b, test::tiny<nn::BertBlock>(), test::weights_of(3));
+  const auto run = [&](nn::HeadConfig config, const auto& make) {
+    nn::Head<B> head(b, std::move(config), model.config().width, nn::initial_head(1));
+    const auto objective = make(head);
+    auto adapted = adapt::attach(b, model, adapt::Lora{.placement = {.rank = 2}});
+    const double before = train::evaluate(b, model, adapted, Repeats{}, 4, objective);
+    train::fit(b, model, adapted, Repeats{}, {.steps = 30, .batch = 6, .optimizer = {.lr = 0.02}}, objective);
+    return std::pair(before, train::evaluate(b, model, adapted, Repeats{}, 5, objective));
+  };
+  const auto [before, after] = run(nn::bert_head(3), [](auto& head) { return nn::Classification<B>{&head}; });
+  CHECK(before == Approx(std::log(3.0)).epsilon(0.1));
+  CHECK(after < 0.2 * before);
+  const auto [apart, near] = run(nn::bert_head(1), [](auto& head) { return nn::Regression<B>{&head}; });
+  CHECK(apart == Approx(2.0 / 3).epsilon(0.2));
+  CHECK(near < 0.2 * apart);
+  const auto [unsure, sure] = run(nn::span_head(), [](auto& head) { return nn::Span<B>{&head}; });
+  CHECK(sure < 0.5 * unsure);
+}
+
+TEST_CASE("a batch without labels is an error naming the sequence", "[nn][head]") {
+  B b;
+  const nn::Transformer<B, nn::BertBlock> model(b, test::tiny<nn::BertBlock>(), test::weights_of(3));
+  nn::Head<B> head(b, nn::bert_head(2), model.config().width, nn::initial_head(1));
+  const nn::Batch<B> batch(b, test::sequences());
+  Tape<B> tape(b);
+  Bare bare;
+  CHECK(test::error_of<ConfigError>([&] {
+          (void)nn::Classification<B>{&head}.loss(tape, model, bare, batch);
+        }) == "objective: sequence 0 has no label; the batch has 0");
+}
