@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: MIT
+#include <lorica/io/peft/module.hpp>
+
+#include "support/catch.hpp"
+
+using namespace lorica;
+
+TEST_CASE("a module is what a function makes of a site", "[io][peft]") {
+  const io::peft::ModuleOf of = [](const SiteInfo& s) -> io::peft::Module {
+    return {message("transformer.h.", s.layer, ".attn.c_attn"), true};
+  };
+  const auto m = of(SiteInfo{0, 3, Role::qkv, 4, 12, "blocks.3.qkv"});
+  CHECK(m.path == "transformer.h.3.attn.c_attn");
+  CHECK(m.conv1d);
+  CHECK_FALSE(io::peft::Module{"x"}.conv1d);
+}
