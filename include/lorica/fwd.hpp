@@ -39,13 +39,19 @@ template <class Activation> struct Mlp;
 struct GatedSilu;
 struct PreNorm;
 struct PostNorm;
-template <class Norm, class Attention, class FeedForward, class Residual = PreNorm> struct Block;
+struct Alone;
+template <class Activation> struct Convolution;
+struct DisentangledAttention;
+template <class Norm, class Attention, class FeedForward, class Residual = PreNorm, class Beside = Alone>
+struct Block;
 template <Backend B, class BlockType, class Weight = Frozen<B>> class Transformer;
 
 /// Blocks by the families that made them known.
 using Gpt2Block = Block<LayerNorm, SelfAttention<Unrotated, Fused>, Mlp<TanhGelu>, PreNorm>;
 using LlamaBlock = Block<RmsNorm, SelfAttention<Rotary>, GatedSilu, PreNorm>;
 using BertBlock = Block<LayerNorm, SelfAttention<Unrotated>, Mlp<ExactGelu>, PostNorm>;
+using DebertaBlock =
+    Block<LayerNorm, DisentangledAttention, Mlp<ExactGelu>, PostNorm, Convolution<ExactGelu>>;
 /// A causal language model of Llama's kind: what the examples and the program train and adapt.
 template <Backend B, class Weight = Frozen<B>> using Decoder = Transformer<B, LlamaBlock, Weight>;
 }  // namespace nn

@@ -7,7 +7,7 @@ using namespace lorica;
 using namespace lorica::adapt;
 
 TEMPLATE_TEST_CASE("P diag(lambda) Q as B A: the same numbers, names and answers", "[adapt][as_low_rank]",
-                   LORICA_BACKENDS) {
+                   LORICA_SOME_BACKENDS) {
   using B = TestType;
   B b;
   const test::Toy<B> model(b);

@@ -3,6 +3,7 @@
 
 #include "adapt/toy.hpp"
 
+#include <lorica/adapt/adapter/biased.hpp>
 #include <lorica/adapt/adapter/dora.hpp>
 #include <lorica/adapt/adapter/plus.hpp>
 #include <lorica/adapt/adapter/start.hpp>
@@ -94,7 +95,7 @@ TEST_CASE("merged weights answer as the adapted model does, and come apart again
   merged_answers_as_adapted(Method<Stretched>{});
 }
 
-TEMPLATE_TEST_CASE("delta W is s B A, and s P diag(lambda) Q", "[adapt][merge]", LORICA_BACKENDS) {
+TEMPLATE_TEST_CASE("delta W is s B A, and s P diag(lambda) Q", "[adapt][merge]", LORICA_SOME_BACKENDS) {
   using B = TestType;
   B b;
   const test::Toy<B> model(b);
@@ -174,6 +175,16 @@ TEST_CASE("only the weights of adapted sites are merged", "[adapt][merge]") {
     INFO(name);
     CHECK((nn::numbers(b, w) == before.at(name)) == (name != "blocks.1.down.weight"));
   });
+}
+
+TEST_CASE("an adapter with a bias of its own has no place in a weight", "[adapt][merge]") {
+  R b;
+  const auto model = tiny(b);
+  auto adapted = attach(b, model, Method<Biased<>>{.placement = {.rank = 2}});
+  (void)updates_of(b, model, adapted);  // at its start the bias is 0
+  test::stir(b, adapted);
+  CHECK(test::error_of<ConfigError>([&] { (void)updates_of(b, model, adapted); }) ==
+        "delta_weight: what stands at blocks.0.q adds a bias of its own, which a weight cannot hold");
 }
 
 TEST_CASE("updates that do not belong to a model are errors", "[adapt][merge]") {

@@ -4,6 +4,8 @@
 #include "adapt/toy.hpp"
 
 #include <lorica/adapt/score/page_of.hpp>
+#include <lorica/nn/convolution.hpp>
+#include <lorica/nn/disentangled_attention.hpp>
 
 using namespace lorica;
 using namespace lorica::adapt;
@@ -165,4 +167,43 @@ TEST_CASE("nothing to listen to, and a score that is no number, are errors", "[a
         }) == "probe: a batch of 0 sequences, expected at least 1");
   CHECK(error_of<NumericError>([&] { (void)probe(b, model, test::sequences(), Undefined{}); }) ==
         "probe: the score of blocks.0.up is nan");
+}
+
+TEST_CASE("PAGE is the energy of an adapter's first gradient at sites that are met twice too",
+          "[adapt][probe]") {
+  R b;
+  const nn::TransformerConfig<nn::DebertaBlock> config{
+      .vocabulary = 13,
+      .width = 12,
+      .layers = 2,
+      .positions = 20,
+      .block = {.attention = {.heads = 3, .positions = {.buckets = 4, .longest = 12}},
+                .feed_forward = {.hidden = 8}}};
+  const nn::Transformer<R, nn::DebertaBlock> model(b, config, test::weights_of(2));
+  const auto s = test::sequences();
+  const auto page = adapt::probe(b, model, s, adapt::Page{.rank = 2, .seed = 7});
+  const auto of = adapt::probe(b, model, s, adapt::PageOf<adapt::Additive<>>{.rank = 2, .seed = 7});
+  auto lora = adapt::attach(b, model, adapt::Lora{.placement = {.rank = 2}}, 7);
+  std::vector<double> energy(page.values.size());
+  for (index_t i = 0; i < s.count(); ++i) {
+    lora.for_each_parameter([](Parameter<R>& p, double) { p.grad = {}; });
+    test::backward(b, model, lora, test::only(s, i), 1.0 / double(s.targets_in(i)));
+    for (std::size_t at = 0; at < energy.size(); ++at)
+      energy[at] +=
+          test::squares(lora.slots()[at].state.factors.b.grad.template host<double>(b)) / double(s.count());
+  }
+  for (std::size_t at = 0; at < energy.size(); ++at) {
+    INFO(page.sites[at].path);
+    CHECK(page.values[at] == Approx(energy[at]).epsilon(1e-9));
+    CHECK(of.values[at] == Approx(energy[at]).epsilon(1e-9));
+  }
+  CHECK(
+      test::error_of<ConfigError>([&] {
+        (void)adapt::probe(b, model, test::only(s, 0), adapt::Page{.rank = 2}, nn::NextToken{}, 1);
+        adapt::Probe<R, adapt::Page> listening(adapt::Page{.rank = 2}, model.site_count());
+        listening.expect({1.0, 1.0, 1.0});
+        (void)test::backward(b, model, listening, s);
+      }) ==
+      "probe: blocks.1.q.relative is met more than once in a forward pass, and 3 sequences at a time cannot be told "
+      "apart there; expected 1");
 }

@@ -25,8 +25,9 @@ const std::string bert =
 TEST_CASE(
     "tiny models of every family: states, logits, loss and every gradient are those of transformers and PEFT",
     "[io][families][oracle]") {
-  for (const auto* name : {"gpt2", "gpt2_score", "bert", "bert_span", "roberta", "roberta_regression",
-                           "llama2", "llama3", "llama_linear", "mistral", "qwen2", "qwen3"}) {
+  for (const auto* name :
+       {"gpt2", "gpt2_score", "bert", "bert_span", "roberta", "roberta_regression", "llama2", "llama3",
+        "llama_linear", "mistral", "qwen2", "qwen3", "deberta_v3", "deberta_v2", "deberta_plain"}) {
     INFO(name);
     test::is_as_in_transformers<cpu::EigenBackend<double>>(name, 1e-10);
     test::is_as_in_transformers<cpu::EigenBackend<float>>(name, 1e-5);

@@ -30,7 +30,7 @@ constexpr nn::NamePair parts[] = {{"embedding", "wte"},
                                   {"blocks.*.norm_1", "h.*.LayerNorm"}};
 }  // namespace
 
-TEST_CASE("a tensor of floats is used where it lies; others are converted a stretch at a time",
+TEST_CASE("a tensor of floats is used where it lies, others are converted a stretch at a time",
           "[io][model_weights]") {
   const test::Scratch scratch;
   io::SafeTensorsWriter out;

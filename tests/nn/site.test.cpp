@@ -103,7 +103,7 @@ template <Backend B> struct Own {
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("a bare site is x W^T plus its bias", "[nn][site]", LORICA_BACKENDS) {
+TEMPLATE_TEST_CASE("a bare site is x W^T plus its bias", "[nn][site]", LORICA_SOME_BACKENDS) {
   Site<TestType> s;
   const double tolerance = test::tolerance<TestType>();
   CHECK(test::relative_error(s.answer(s.frozen, nullptr, Bare{}), product) < tolerance);
@@ -113,7 +113,7 @@ TEMPLATE_TEST_CASE("a bare site is x W^T plus its bias", "[nn][site]", LORICA_BA
 }
 
 TEMPLATE_TEST_CASE("a view multiplies by its weight, measures its rows and copies it", "[nn][site]",
-                   LORICA_BACKENDS) {
+                   LORICA_SOME_BACKENDS) {
   using B = TestType;
   B b;
   const index_t n = 4, m = 5, k = 7;

@@ -94,7 +94,7 @@ std::vector<std::string> weight_names(const auto& model) {
 }  // namespace
 
 TEMPLATE_TEST_CASE("models answer and learn alike on every backend, frozen or not", "[nn][transformer]",
-                   LORICA_BACKENDS) {
+                   LORICA_SOME_BACKENDS) {
   agrees_with_reference<TestType, nn::LlamaBlock>("llama");
   agrees_with_reference<TestType, test::GptBlock>("gpt");
   agrees_with_reference<TestType, nn::BertBlock>("bert");

@@ -9,7 +9,7 @@ nothing is padded), last hidden states, logits, the loss (a sum over targets) an
 and every weight of a trained head, at random A and B.
 
 Needs torch, transformers and peft; made with torch 2.15, transformers 5.23 and peft 0.21.2. Where transformers
-computes in float32 whatever the model's type is (rotary angles, RMSNorm), the same formula is evaluated in double here,
+computes in float32 whatever the model's type is (rotary angles, RMSNorm, DeBERTa's scale), the same formula is evaluated in double here,
 after checking that it gives transformers' own numbers to float32's precision.
 """
 
@@ -114,6 +114,13 @@ class DoubleRotary(torch.nn.Module):
         a = position_ids[..., None].double() * self.frequency
         a = torch.cat((a, a), dim=-1)
         return a.cos(), a.sin()
+
+
+def exact_root(query, terms):
+    return torch.sqrt(torch.tensor(query.size(-1) * terms, dtype=torch.float64))
+
+
+tf.models.deberta_v2.modeling_deberta_v2.scaled_size_sqrt = exact_root
 
 
 def in_double(model):

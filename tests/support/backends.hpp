@@ -3,6 +3,8 @@
 /// Every backend compiled into this binary. A typed test says LORICA_BACKENDS and gets them all, or
 /// LORICA_DOUBLE_BACKENDS where finite differences want double:
 ///   TEMPLATE_TEST_CASE("...", "[...]", LORICA_BACKENDS) { TestType b; ... }
+/// Verbs and operations are tested on all of them. What is composed of operations says LORICA_SOME_BACKENDS: one
+/// of either kind, one of them with two scalars.
 #pragma once
 
 #include "support/catch.hpp"
@@ -17,12 +19,15 @@
 #  define LORICA_BACKENDS                                                                             \
     lorica::gpu::ThrustBackend<double>, (lorica::gpu::ThrustBackend<float, lorica::gpu::CublasGemm>), \
         (lorica::gpu::ThrustBackend<float, lorica::gpu::LoopGemm, double>)
+#  define LORICA_SOME_BACKENDS \
+    lorica::gpu::ThrustBackend<double>, (lorica::gpu::ThrustBackend<float, lorica::gpu::CublasGemm>)
 #elif defined(LORICA_TEST_THRUST_ONLY)
 #  include <lorica/cpu/eigen_backend.hpp>  // the reference that Thrust is compared with
 #  include "support/eigen_products.hpp"
 #  define LORICA_DOUBLE_BACKENDS lorica::gpu::ThrustBackend<double>
 #  define LORICA_BACKENDS \
     lorica::gpu::ThrustBackend<double>, (lorica::gpu::ThrustBackend<float, lorica::gpu::LoopGemm, double>)
+#  define LORICA_SOME_BACKENDS (lorica::gpu::ThrustBackend<float, lorica::gpu::LoopGemm, double>)
 #else
 #  include <lorica/cpu/eigen_backend.hpp>
 #  include "support/eigen_products.hpp"
@@ -34,8 +39,12 @@
 #    define LORICA_BACKENDS                                      \
       LORICA_EIGEN_BACKENDS, lorica::gpu::ThrustBackend<double>, \
           (lorica::gpu::ThrustBackend<float, lorica::gpu::LoopGemm, double>)
+#    define LORICA_SOME_BACKENDS \
+      (lorica::cpu::EigenBackend<float, lorica::cpu::EigenGemm, double>), lorica::gpu::ThrustBackend<double>
 #  else
 #    define LORICA_DOUBLE_BACKENDS lorica::cpu::EigenBackend<double>
 #    define LORICA_BACKENDS LORICA_EIGEN_BACKENDS
+#    define LORICA_SOME_BACKENDS \
+      (lorica::cpu::EigenBackend<float, lorica::cpu::EigenGemm, double>), lorica::cpu::EigenBackend<double>
 #  endif
 #endif

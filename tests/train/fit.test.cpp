@@ -156,6 +156,24 @@ TEST_CASE("a trainee is told of every pass, and asked for its regulariser once a
   REQUIRE(note.gradient == std::vector<double>{-6 + 2, -4 + 4});  // 2 (w - 4) + 2 w
 }
 
+TEST_CASE("data that has an order of its own is seen in it", "[train][fit]") {
+  struct Backwards {
+    test::RaggedSamples samples = {};
+    std::vector<index_t>* seen;
+    index_t size() const { return samples.size(); }
+    void append(nn::Sequences& to, index_t i) const {
+      seen->push_back(i);
+      samples.append(to, i);
+    }
+    auto order(Seed, index_t) const {
+      return [n = size()](index_t position) { return n - 1 - position % n; };
+    }
+  };
+  std::vector<index_t> seen;
+  (void)run(lora, Backwards{.seen = &seen}, {.steps = 2, .batch = 3});
+  CHECK(seen == std::vector<index_t>{23, 22, 21, 20, 19, 18});
+}
+
 TEST_CASE("a run is a function of its seed", "[train][fit]") {
   const test::RaggedSamples samples;
   const auto with = [&](Seed seed) { return run(lora, samples, {.steps = 6, .batch = 4, .seed = seed}); };

@@ -38,7 +38,7 @@ template <Backend B> struct Moments : StateVisitor<B> {
 }  // namespace
 
 TEMPLATE_TEST_CASE("AdamW walks as PyTorch's does, with its moments, over 100 steps", "[train][optimizer]",
-                   LORICA_BACKENDS) {
+                   LORICA_SOME_BACKENDS) {
   using B = TestType;
   const double tolerance = std::same_as<typename B::master, double> ? 1e-12 : 1e-5;
   const auto oracle = io::json::read(std::filesystem::path(LORICA_TESTS_DIR) / "oracle/adamw.json");
@@ -69,7 +69,7 @@ TEMPLATE_TEST_CASE("AdamW walks as PyTorch's does, with its moments, over 100 st
   }
 }
 
-TEMPLATE_TEST_CASE("weight decay is no part of the gradient", "[train][optimizer]", LORICA_BACKENDS) {
+TEMPLATE_TEST_CASE("weight decay is no part of the gradient", "[train][optimizer]", LORICA_SOME_BACKENDS) {
   using B = TestType;
   using M = typename B::master;
   B b;
@@ -81,7 +81,7 @@ TEMPLATE_TEST_CASE("weight decay is no part of the gradient", "[train][optimizer
 }
 
 TEMPLATE_TEST_CASE("every parameter has moments of its own, at zero before its first step",
-                   "[train][optimizer]", LORICA_BACKENDS) {
+                   "[train][optimizer]", LORICA_SOME_BACKENDS) {
   using B = TestType;
   B b;
   const auto one = [&](const char* name, double g) {

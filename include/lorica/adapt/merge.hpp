@@ -58,6 +58,12 @@ template <Backend B, class P>
         policy.visit(SiteCall<B>{site, w, tape.constant(std::move(x)), tape.constant(y), nullptr, offsets});
     b.for_rows(w.rows(), detail::TransposedDifference<T, M>{z.value().cref(), y.cref(), delta.ref(), first});
   }
+  Tape<B> tape(b, false);
+  const index_t one[] = {0, 1};
+  const Var<B> zero = policy.visit(SiteCall<B>{site, w, tape.constant(zeros<T>(b, 1, w.cols())),
+                                               tape.constant(zeros<T>(b, 1, w.rows())), nullptr, one});
+  expects(b.sum_squares(zero.value().data(), zero.value().size()) == 0, "delta_weight: what stands at ",
+          site.path, " adds a bias of its own, which a weight cannot hold");
   return delta;
 }
 

@@ -18,17 +18,41 @@ template <Backend B, class S> class Probe {
       "value(state)). See docs/concepts.md#score.");
 
  public:
-  Probe(S score, index_t sites) : score_(std::move(score)), states_(static_cast<std::size_t>(sites)) {}
+  Probe(S score, index_t sites)
+      : score_(std::move(score)),
+        states_(static_cast<std::size_t>(sites)),
+        heard_(static_cast<std::size_t>(sites)) {}
 
   /// One over the targets of each sequence of the next batch.
-  void expect(std::vector<double> weight) { weight_ = std::move(weight); }
+  void expect(std::vector<double> weight) {
+    weight_ = std::move(weight);
+    for (auto& h : heard_) h = {};
+  }
 
   Var<B> visit(const SiteCall<B>& c) {
-    auto& state = states_.at(static_cast<std::size_t>(c.site.ordinal));
-    return tap(std::move(c.y), [this, &state, &site = c.site, x = c.x, offsets = c.offsets, matrix = c.weight,
+    const auto at = static_cast<std::size_t>(c.site.ordinal);
+    ++heard_.at(at).visits;
+    return tap(std::move(c.y), [this, at, &site = c.site, x = c.x, offsets = c.offsets, matrix = c.weight,
                                 bias = c.bias](const Tensor<B>& dy) mutable {
-      score_.observe(state,
-                     SiteGradient<B>{site, x.backend(), x.value(), dy, offsets, weight_, matrix, bias});
+      auto& heard = heard_[at];
+      B& b = x.backend();
+      const bool alone = heard.visits == 1 && heard.x.empty();
+      if (!alone) {
+        // A site that is met again (by a table that all sequences read): one gradient, over the rows of all
+        // its visits.
+        expects(weight_.size() == 1, "probe: ", site.path, " is met more than once in a forward pass, and ",
+                weight_.size(), " sequences at a time cannot be told apart there; expected 1");
+        heard.x = stacked(b, x.value(), heard.x);
+        heard.dy = stacked(b, dy, heard.dy);
+      }
+      if (--heard.visits == 0) {  // the first visit is the last to be heard
+        const index_t rows[] = {0, heard.x.rows()};
+        score_.observe(
+            states_[at],
+            SiteGradient<B>{site, b, alone ? x.value() : heard.x, alone ? dy : heard.dy,
+                            alone ? offsets : std::span<const index_t>(rows), weight_, matrix, bias});
+        heard = {};
+      }
       x = Var<B>();
     });
   }
@@ -46,8 +70,21 @@ template <Backend B, class S> class Probe {
   }
 
  private:
+  /// What a site that is met more than once has said so far.
+  struct Heard {
+    index_t visits = 0;
+    Tensor<B> x = {}, dy = {};
+  };
+  static Tensor<B> stacked(B& b, const Tensor<B>& above, const Tensor<B>& below) {
+    Tensor<B> all(b, above.rows() + below.rows(), above.cols());
+    b.copy(above.data(), all.data(), above.size());
+    b.copy(below.data(), all.data() + above.size(), below.size());
+    return all;
+  }
+
   S score_;
   std::vector<typename S::state> states_;
+  std::vector<Heard> heard_;
   std::vector<double> weight_;
 };
 
@@ -81,6 +118,8 @@ SiteScores probe(B& b, const Model& model, const nn::Sequences& samples, S score
                  index_t batch = 8) {
   expects(samples.count() > 0, "probe: no samples");
   expects(batch > 0, "probe: a batch of ", batch, " sequences, expected at least 1");
+  if constexpr (requires { model.meets_sites_again(); })
+    if (model.meets_sites_again()) batch = 1;
   SiteScores out{sites_of(model), {}};
   Probe<B, S> probe(std::move(score), static_cast<index_t>(out.sites.size()));
   for (index_t first = 0; first < samples.count(); first += batch) {

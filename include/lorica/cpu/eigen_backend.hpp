@@ -7,6 +7,7 @@
 #include <lorica/core/backend.hpp>
 #include <lorica/core/functor.hpp>
 #include <lorica/cpu/attention.hpp>
+#include <lorica/cpu/disentangled.hpp>
 #include <lorica/cpu/eigen_gemm.hpp>
 #include <lorica/cpu/parallel.hpp>
 #include <lorica/cpu/pool.hpp>
@@ -27,6 +28,7 @@ template <Scalar T, class Gemm, Scalar Master> class EigenBackend {
   using packed = typename Gemm::template packed<T>;
   template <class U> using buffer = Buffer<U>;
   static constexpr double pack_factor = Gemm::pack_factor;
+  static constexpr bool reads_host_memory = true;  // frozen weights may lie in a mapped file
 
   // --- memory ---
   template <class U> [[nodiscard]] Buffer<U> allocate(index_t n) { return Buffer<U>(pool_, n); }
@@ -109,6 +111,14 @@ template <Scalar T, class Gemm, Scalar Master> class EigenBackend {
   }
   void attention_gradient(const AttentionGradientCall<T>& call) requires(std::same_as<T, Master>) {
     attention_backward(pool_, call);
+  }
+  /// The same with scores of relative positions; see cpu/disentangled.hpp.
+  void disentangled_attention(const DisentangledCall<T>& call) requires(std::same_as<T, Master>) {
+    disentangled_forward(pool_, call);
+  }
+  void disentangled_attention_gradient(const DisentangledGradientCall<T>& call)
+      requires(std::same_as<T, Master>) {
+    disentangled_backward(pool_, call);
   }
 
  private:

@@ -140,13 +140,64 @@ inline Described read_bert(const ConfigFile& c, const std::string& family) {
   return {m, names, false};
 }
 
+/// "p2c|c2p", or a list of them
+inline bool has_position_term(const ConfigFile& c, std::string_view term) {
+  const json::Value* v = c.find("pos_att_type");
+  if (v == nullptr) return false;
+  std::string all;
+  if (v->is_string())
+    all = v->as_string();
+  else
+    for (const json::Value& one : v->as_array()) all += one.as_string() + "|";
+  return ("|" + all + "|").find("|" + std::string(term) + "|") != std::string::npos;
+}
+/// An integer above 0, or `otherwise` where the key says -1 or is missing.
+inline index_t whole_or(const ConfigFile& c, std::string_view key, index_t otherwise) {
+  const json::Value* v = c.find(key);
+  return v == nullptr || (v->is_integer() && v->as_integer() == -1) ? otherwise : c.whole(key);
+}
+
+inline Described read_deberta(const ConfigFile& c, const std::string&) {
+  nn::TransformerConfig<nn::DebertaBlock> m{.vocabulary = c.whole("vocab_size"),
+                                            .width = c.whole("hidden_size"),
+                                            .layers = c.whole("num_hidden_layers"),
+                                            .positions = c.whole("max_position_embeddings"),
+                                            .learned_positions = c.flag("position_biased_input", true),
+                                            .embedding_norm = true};
+  const json::Value* types = c.find("type_vocab_size");
+  m.types = types != nullptr && types->is_integer() ? types->as_integer() : 0;
+  c.one_of("hidden_act", {"gelu"}, "gelu");
+  if (!c.flag("relative_attention", false))
+    c.refuse("\"relative_attention\" is false, which is not supported; expected true");
+  if (c.has("embedding_size") && c.whole("embedding_size") != m.width)
+    c.refuse("\"embedding_size\" is ", c.whole("embedding_size"), ", which is not supported; expected ",
+             "\"hidden_size\", ", m.width);
+  m.block.norm.eps = c.positive("layer_norm_eps", 1e-7);
+  auto& a = m.block.attention;
+  a.heads = c.whole("num_attention_heads");
+  a.positions = {.buckets = whole_or(c, "position_buckets", 0),
+                 .longest = whole_or(c, "max_relative_positions", m.positions)};
+  a.content_to_position = has_position_term(c, "c2p");
+  a.position_to_content = has_position_term(c, "p2c");
+  a.share_projections = c.flag("share_att_key", false);
+  a.table_norm = c.one_of("norm_rel_ebd", {"none", "layer_norm"}, "none") == "layer_norm";
+  a.eps = m.block.norm.eps;
+  m.block.feed_forward = {.hidden = c.whole("intermediate_size")};
+  if (const json::Value* kernel = c.find("conv_kernel_size"); kernel != nullptr && kernel->as_number() > 0) {
+    c.one_of("conv_act", {"gelu"}, "tanh");
+    m.block.beside = nn::Convolution<nn::ExactGelu>{
+        .kernel = c.whole("conv_kernel_size"), .groups = c.whole("conv_groups", 1), .eps = m.block.norm.eps};
+  }
+  return {m, nn::deberta_names, false};
+}
+
 struct FamilyReader {
   std::string_view type;  // config.json's model_type
   Described (*read)(const ConfigFile&, const std::string&);
 };
 inline constexpr FamilyReader family_readers[] = {
     {"gpt2", read_gpt2},     {"bert", read_bert},   {"roberta", read_bert}, {"llama", read_llama},
-    {"mistral", read_llama}, {"qwen2", read_llama}, {"qwen3", read_llama},
+    {"mistral", read_llama}, {"qwen2", read_llama}, {"qwen3", read_llama},  {"deberta-v2", read_deberta},
 };
 }  // namespace detail
 

@@ -9,6 +9,8 @@
 #include <lorica/nn/models/names.hpp>
 #include <lorica/nn/weights.hpp>
 
+#include <numeric>
+
 namespace lorica::io {
 
 namespace detail {
@@ -75,6 +77,10 @@ class ModelWeights {
     std::vector<index_t> expected = {want.rows + skipped, want.cols};
     if (transposed) std::swap(expected[0], expected[1]);
     if (want.rows == 1 && t.shape.size() == 1) expected = {want.cols};
+    // A convolution's kernel: what follows the first extent is one row here.
+    if (t.shape.size() > 2 && t.shape[0] == want.rows && !transposed && skipped == 0 &&
+        std::accumulate(t.shape.begin() + 1, t.shape.end(), index_t(1), std::multiplies<>()) == want.cols)
+      expected = t.shape;
     expects<FileError>(t.shape == expected, "'", file->path().string(), "': tensor ", json::quote(name),
                        " is ", shape_text(t.shape), ", the configuration expects ", shape_text(expected));
     expects<FileError>(

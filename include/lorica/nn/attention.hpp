@@ -82,13 +82,13 @@ template <class Positions, class Projections> struct SelfAttention {
     /// x [n, d] -> [n, d]
     template <class P>
     Var<B> operator()(const Var<B>& x, const Batch<B>& batch,
-                      const typename Positions::template state<B>& positions, P& policy) const {
+                      const typename Positions::template state<B>& turned, P& policy) const {
       const auto& where = batch.where;
       auto [q, k, v] = projections(x, where.offsets, policy);
       if (q_norm) q = (*q_norm)(q);
       if (k_norm) k = (*k_norm)(k);
-      q = positions(q, where);
-      k = positions(k, where);
+      q = turned(q, where);
+      k = turned(k, where);
       return o(attention(q, k, v, where, shape), where.offsets, policy);
     }
     template <class F> void for_each_linear(F&& f) const {

@@ -28,14 +28,20 @@ struct PostNorm {
   }
 };
 
+/// Nothing stands beside the first block.
+struct Alone {};
+
 /// Norm and attention, norm and feed-forward, joined to the residual stream as Residual says. The object is
-/// the configuration; weights<W> is one layer of it.
-template <class Norm, class Attention, class FeedForward, class Residual> struct Block {
+/// the configuration; weights<W> is one layer of it. What stands Beside the first block, where there is such
+/// a thing, is given what entered that block and what left it (DeBERTa-v2's convolution).
+template <class Norm, class Attention, class FeedForward, class Residual, class Beside> struct Block {
   using norm_type = Norm;
   using residual_type = Residual;
+  using beside_type = Beside;
   Norm norm = {};
   Attention attention = {};
   FeedForward feed_forward = {};
+  std::optional<Beside> beside = {};
 
   template <class W> struct weights {
     using B = backend_of<W>;

@@ -20,7 +20,8 @@ inline Source initial(Seed seed, index_t layers) {
       v.assign(static_cast<std::size_t>(n), 1.0);
     else if (ends(".bias"))
       v.assign(static_cast<std::size_t>(n), 0.0);
-    else if (name == "embedding.weight" || name == "positions.weight")
+    else if (name == "embedding.weight" || name == "positions.weight" || name == "types.weight" ||
+             name == "relative.weight")
       v = normals(Stream(seed, "initial", name), n, 0.02);
     else {
       const double residual =

@@ -21,6 +21,12 @@ template <class BlockType> struct TransformerConfig {
   BlockType block = {};
 };
 
+namespace detail {
+/// The weights of what stands beside the first block; nothing, for what has none.
+template <class Beside, class W> struct BesideOf { using type = typename Beside::template weights<W>; };
+template <class W> struct BesideOf<Alone, W> { using type = Alone; };
+}  // namespace detail
+
 /// A stack of blocks over token ids: a causal language model or an encoder, by what its attention masks. The
 /// head of the language model is the embedding itself where they are tied. Weight is Frozen<B> or
 /// Parameter<B>.
@@ -51,6 +57,8 @@ template <Backend B, class BlockType, class Weight> class Transformer {
     SiteCounter site;
     for (index_t l = 0; l < c.layers; ++l)
       blocks_.push_back(c.block.template make<W>(b, from, site, l, c.width));
+    if constexpr (with_beside)
+      if (c.block.beside) beside_.emplace(c.block.beside->template make<W>(b, from, "beside", c.width));
     if (BlockType::residual_type::final_norm)
       final_norm_ = c.block.norm.template make<W>(b, from, "final_norm", c.width);
     sites_ = site.next;
@@ -64,7 +72,15 @@ template <Backend B, class BlockType, class Weight> class Transformer {
     check(batch);
     MasterVar<B> r = embedded(tape, batch);
     const auto& shared = shared_->begin(tape, batch);
-    for (const auto& block : blocks_) r = block(std::move(r), batch, shared, policy);
+    for (std::size_t l = 0; l < blocks_.size(); ++l) {
+      if constexpr (with_beside)
+        if (l == 0 && beside_) {
+          const auto entered = cast<T>(r);
+          r = (*beside_)(entered, blocks_[l](std::move(r), batch, shared, policy), batch);
+          continue;
+        }
+      r = blocks_[l](std::move(r), batch, shared, policy);
+    }
     if (final_norm_) return (*final_norm_)(r);
     return cast<T>(r);
   }
@@ -96,6 +112,8 @@ template <Backend B, class BlockType, class Weight> class Transformer {
     if (embedding_norm_) embedding_norm_->for_each_weight(f);
     shared_->for_each_weight(f);
     for (const auto& block : blocks_) block.for_each_weight(f);
+    if constexpr (with_beside)
+      if (beside_) beside_->for_each_weight(f);
     if (final_norm_) final_norm_->for_each_weight(f);
     if (!config_.tied) f(std::string("head.weight"), *head_);
   }
@@ -105,8 +123,16 @@ template <Backend B, class BlockType, class Weight> class Transformer {
       for_each_weight([&](const std::string&, const Parameter<B>& w) { f(const_cast<Parameter<B>&>(w)); });
   }
   [[nodiscard]] const config_type& config() const noexcept { return config_; }
+  /// Whether a forward pass comes to a site more than once: those who listen there must know.
+  [[nodiscard]] bool meets_sites_again() const {
+    if constexpr (requires { config_.block.attention.meets_sites_again(); })
+      return config_.block.attention.meets_sites_again();
+    else
+      return false;
+  }
 
  private:
+  static constexpr bool with_beside = !std::same_as<typename BlockType::beside_type, Alone>;
   MasterVar<B> embedded(Tape<B>& tape, const Batch<B>& batch) const {
     MasterVar<B> r = embedding(tape, embedding_, batch.ids);
     if (positions_) r = add(std::move(r), embedding(tape, *positions_, batch.places));
@@ -132,6 +158,7 @@ template <Backend B, class BlockType, class Weight> class Transformer {
   std::optional<typename BlockType::norm_type::template weights<W>> embedding_norm_;
   std::optional<typename BlockType::template shared<W>> shared_;
   std::vector<typename BlockType::template weights<W>> blocks_;
+  std::optional<typename detail::BesideOf<typename BlockType::beside_type, W>::type> beside_;
   std::optional<typename BlockType::norm_type::template weights<W>> final_norm_;
   index_t sites_ = 0;
 };

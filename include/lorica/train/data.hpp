@@ -8,7 +8,8 @@
 
 namespace lorica::train {
 
-/// size() samples; append(to, i) adds sample i to a batch.
+/// size() samples; append(to, i) adds sample i to a batch. Optional, found by `requires`: order(seed, batch),
+/// a callable from the position in the run to a sample, in place of a shuffle (tasks::ByLength).
 template <class D>
 concept Data = requires(const D& d, nn::Sequences& to, index_t i) {
   { d.size() } -> std::convertible_to<index_t>;

@@ -87,17 +87,25 @@ FitResult fit(B& b, const Model& model, T& trainee, const D& data, const FitConf
   c.validate();
   typename AdamW::state<B> optimizer;
   detail::Trained<T, const O> trained{trainee, objective};
-  Shuffle order(c.seed, data.size());
+  constexpr bool ordered = requires { data.order(c.seed, c.batch); };  // data may have an order of its own
+  auto order = [&] {
+    if constexpr (ordered)
+      return data.order(c.seed, c.batch);
+    else
+      return Shuffle(c.seed, data.size());
+  }();
   index_t step = 0;
-  Run<B> run{b, step, c.steps, message(c.whole_identity(), ", samples ", data.size()),
-             [&](StateVisitor<B>& v) {
-               v.count("step", step);
-               trainee.visit_state(v);
-               if constexpr (requires { objective.visit_state(v); }) objective.visit_state(v);
-               trained.for_each_parameter([&](Parameter<B>& p, double rate) {
-                 if (rate > 0) optimizer.visit_state(v, b, p);
-               });
-             }};
+  Run<B> run{
+      b, step, c.steps,
+      message(c.whole_identity(), ", samples ", data.size(), ordered ? ", in an order of their own" : ""),
+      [&](StateVisitor<B>& v) {
+        v.count("step", step);
+        trainee.visit_state(v);
+        if constexpr (requires { objective.visit_state(v); }) objective.visit_state(v);
+        trained.for_each_parameter([&](Parameter<B>& p, double rate) {
+          if (rate > 0) optimizer.visit_state(v, b, p);
+        });
+      }};
   if constexpr (requires { trainee.begin(c.steps); }) trainee.begin(c.steps);
   (detail::call_begin(callbacks, run), ...);
 

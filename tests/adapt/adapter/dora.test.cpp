@@ -37,7 +37,7 @@ std::vector<double> by_definition(Place<B>& at, const test::Matrix& w, const std
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("m (W + s B A) / |.| x, with m from |W|", "[adapt][dora]", LORICA_BACKENDS) {
+TEMPLATE_TEST_CASE("m (W + s B A) / |.| x, with m from |W|", "[adapt][dora]", LORICA_SOME_BACKENDS) {
   Place<TestType> at;
   const Dora<> dora{.scaling = {.alpha = 6}};
   auto start = at.make(dora, 2);
@@ -55,7 +55,7 @@ TEMPLATE_TEST_CASE("m (W + s B A) / |.| x, with m from |W|", "[adapt][dora]", LO
 }
 
 TEMPLATE_TEST_CASE("delta W = 0 at the start, whatever the parameterization and the start", "[adapt][dora]",
-                   LORICA_BACKENDS) {
+                   LORICA_SOME_BACKENDS) {
   Place<TestType> at;
   const auto error = [&](const auto& a) {
     auto st = at.make(a, 2);
@@ -106,7 +106,7 @@ TEMPLATE_TEST_CASE("the norm is a constant of the backward pass: gradients of (m
 }
 
 TEMPLATE_TEST_CASE("dropout: y + g (W + s delta W) drop(x) - W drop(x), in training only", "[adapt][dora]",
-                   LORICA_BACKENDS) {
+                   LORICA_SOME_BACKENDS) {
   using B = TestType;
   Place<B> at;
   const auto check = [&](const auto& a, const auto& without) {

@@ -11,7 +11,7 @@ using namespace lorica::adapt;
 using test::Place;
 
 TEMPLATE_TEST_CASE("norms from thin products are those of rows of the identity", "[adapt][row_norms]",
-                   LORICA_BACKENDS) {
+                   LORICA_SOME_BACKENDS) {
   using B = TestType;
   Place<B> at;
   const WeightView<B> w(at.weight);
@@ -29,7 +29,7 @@ TEMPLATE_TEST_CASE("norms from thin products are those of rows of the identity",
   check(Dora<LowRank, AlphaOverRank, Orthogonal>{});
 }
 
-TEMPLATE_TEST_CASE("rows of the identity, more than fit at once", "[adapt][row_norms]", LORICA_BACKENDS) {
+TEMPLATE_TEST_CASE("rows of the identity, more than fit at once", "[adapt][row_norms]", LORICA_SOME_BACKENDS) {
   using B = TestType;
   B b;
   const SiteInfo site{0, 0, Role::up, 150, 3, "blocks.0.up"};

@@ -30,7 +30,7 @@ template <Backend B, class U> std::vector<double> by_definition(Place<B>& at, co
 }  // namespace
 
 TEMPLATE_TEST_CASE("delta W = 0 with every start, and where it is counted from", "[adapt][start][update]",
-                   LORICA_BACKENDS) {
+                   LORICA_SOME_BACKENDS) {
   using B = TestType;
   Place<B> at;
   const auto check = [&](const auto& a, bool exact) {

@@ -74,7 +74,7 @@ template <Backend B> std::vector<double> by_hand(B& b, const Pair<B>& pair) {
 }
 }  // namespace
 
-TEMPLATE_TEST_CASE("a direction is worth the sum of its factors' means", "[adapt][budget]", LORICA_BACKENDS) {
+TEMPLATE_TEST_CASE("a direction is worth the sum of its factors' means", "[adapt][budget]", LORICA_SOME_BACKENDS) {
   TestType b;
   Pair<TestType> pair(b);
   Allocator<TestType, Raw<Sensitivity>, At> a(b, {}, {}, pair.start(), 10, pair.all());
@@ -96,7 +96,7 @@ TEMPLATE_TEST_CASE("a direction is worth the sum of its factors' means", "[adapt
 }
 
 TEMPLATE_TEST_CASE("a cut zeroes lambda where the score is at most the threshold, ties and all",
-                   "[adapt][budget]", LORICA_BACKENDS) {
+                   "[adapt][budget]", LORICA_SOME_BACKENDS) {
   TestType b;
   Pair<TestType> pair(b);
   Allocator<TestType, Raw<Sensitivity>, At> look(b, {}, {}, pair.start(), 10, pair.all());
@@ -127,7 +127,7 @@ TEMPLATE_TEST_CASE("a cut zeroes lambda where the score is at most the threshold
 }
 
 TEMPLATE_TEST_CASE("a budget in parameters keeps the best while they fit", "[adapt][budget]",
-                   LORICA_BACKENDS) {
+                   LORICA_SOME_BACKENDS) {
   TestType b;
   Pair<TestType> pair(b);  // 8 parameters a direction at both sites: 4 + 3 + 1, 5 + 2 + 1
   CHECK(pair.groups[0].cost() == 8);
@@ -140,7 +140,7 @@ TEMPLATE_TEST_CASE("a budget in parameters keeps the best while they fit", "[ada
   CHECK(all.last()->kept == 5);
 }
 
-TEMPLATE_TEST_CASE("what is off is removed with all that goes along", "[adapt][budget]", LORICA_BACKENDS) {
+TEMPLATE_TEST_CASE("what is off is removed with all that goes along", "[adapt][budget]", LORICA_SOME_BACKENDS) {
   TestType b;
   Pair<TestType> pair(b);
   using M = MasterTensor<TestType>;

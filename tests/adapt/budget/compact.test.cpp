@@ -7,7 +7,7 @@ using namespace lorica;
 using namespace lorica::adapt;
 
 TEMPLATE_TEST_CASE("only the kept directions of a matrix are left, exactly", "[adapt][budget]",
-                   LORICA_BACKENDS) {
+                   LORICA_SOME_BACKENDS) {
   TestType b;
   using M = MasterTensor<TestType>;
   const M mask(b, 1, 3, std::vector<double>{1, 0, 1});

@@ -8,7 +8,7 @@ using namespace lorica;
 using namespace lorica::adapt;
 
 TEMPLATE_TEST_CASE("factors are turned onto the singular directions of their product",
-                   "[adapt][parameterization]", LORICA_BACKENDS) {
+                   "[adapt][parameterization]", LORICA_SOME_BACKENDS) {
   TestType b;
   using M = MasterTensor<TestType>;
   const double most = test::tolerance_of<typename TestType::master>();

@@ -17,7 +17,7 @@ static_assert(Preconditioned<FrozenA, R> && !Preconditioned<LowRank, R> && !Prec
 }  // namespace
 
 TEMPLATE_TEST_CASE("A is LowRank's, and has no gradient, nothing is kept of x for it",
-                   "[adapt][parameterization][frozen_a]", LORICA_BACKENDS) {
+                   "[adapt][parameterization][frozen_a]", LORICA_SOME_BACKENDS) {
   using B = TestType;
   B b;
   const SiteInfo site{0, 0, Role::up, 512, 4, "blocks.0.up"};
@@ -57,7 +57,7 @@ TEMPLATE_TEST_CASE("gradients of B and x are those of central differences", "[ad
 }
 
 TEMPLATE_TEST_CASE("the preconditioner: g (A A^T + damping I)^-1 / s^2, off by default", "[adapt][frozen_a]",
-                   LORICA_BACKENDS) {
+                   LORICA_SOME_BACKENDS) {
   using B = TestType;
   Place<B> at;
   const auto gradient = [&](const Additive<FrozenA>& a) {

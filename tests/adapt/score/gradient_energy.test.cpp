@@ -37,7 +37,7 @@ std::map<std::string, std::vector<double>> gradient_of(const nn::Sequences& s, i
 }  // namespace
 
 TEMPLATE_TEST_CASE("the energy of a site's gradient, per sample and of the mean, is that of whole gradients",
-                   "[adapt][gradient_energy]", LORICA_BACKENDS) {
+                   "[adapt][gradient_energy]", LORICA_SOME_BACKENDS) {
   using B = TestType;
   B b;
   const test::Toy<B> model(b);

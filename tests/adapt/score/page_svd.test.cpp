@@ -19,7 +19,7 @@ PageSvd score(Reading reading) {
 }  // namespace
 
 TEMPLATE_TEST_CASE("PAGE of P diag(lambda) Q is the energy of the first gradient, at every site",
-                   "[adapt][page]", LORICA_BACKENDS) {
+                   "[adapt][page]", LORICA_SOME_BACKENDS) {
   using B = TestType;
   B b;
   const nn::Transformer<B, nn::LlamaBlock> model(b, test::tiny<nn::LlamaBlock>(), test::weights_of(9));

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <lorica/nn/models/bert.hpp>
+#include <lorica/nn/models/deberta.hpp>
 #include <lorica/nn/models/gpt2.hpp>
 #include <lorica/nn/models/llama.hpp>
 
@@ -13,8 +14,8 @@
 namespace lorica::nn {
 
 /// The configuration of a model of any family.
-using AnyConfig =
-    std::variant<TransformerConfig<LlamaBlock>, TransformerConfig<Gpt2Block>, TransformerConfig<BertBlock>>;
+using AnyConfig = std::variant<TransformerConfig<LlamaBlock>, TransformerConfig<Gpt2Block>,
+                               TransformerConfig<BertBlock>, TransformerConfig<DebertaBlock>>;
 
 /// A model of any family; what it can do, every Transformer can. Move-only.
 template <Backend B, class Weight = Frozen<B>> class AnyModel {
@@ -43,6 +44,9 @@ template <Backend B, class Weight = Frozen<B>> class AnyModel {
   [[nodiscard]] index_t site_count() const {
     return std::visit([](const auto& m) { return m.site_count(); }, held_);
   }
+  [[nodiscard]] bool meets_sites_again() const {
+    return std::visit([](const auto& m) { return m.meets_sites_again(); }, held_);
+  }
   template <class F> void for_each_weight(F f) const {
     std::visit([&](const auto& m) { m.for_each_weight(f); }, held_);
   }
@@ -61,7 +65,7 @@ template <Backend B, class Weight = Frozen<B>> class AnyModel {
   template <class F> decltype(auto) visit(F f) const { return std::visit(f, held_); }
 
  private:
-  using Held = std::variant<Llama<B, Weight>, Gpt2<B, Weight>, Bert<B, Weight>>;
+  using Held = std::variant<Llama<B, Weight>, Gpt2<B, Weight>, Bert<B, Weight>, Deberta<B, Weight>>;
   template <class Block> static Held built(B& b, const TransformerConfig<Block>& c, const Source& from) {
     return Held(std::in_place_type<Transformer<B, Block, Weight>>, b, c, from);
   }
