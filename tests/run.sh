@@ -16,7 +16,8 @@ case "${1-}" in
   *) echo "tests/run.sh: unknown option '$1'; there is only --all" >&2; exit 2 ;;
 esac
 
-need g++ cmake ninja-build libeigen3-dev catch2 libthrust-dev libcli11-dev
+need g++ cmake ninja-build libeigen3-dev catch2 libthrust-dev libcli11-dev pkgconf libpcre2-dev libutf8proc-dev \
+     libsentencepiece-dev
 if [ $long = ON ]; then need clang libomp-dev libclang-rt-dev; fi
 
 jobs=$(job_count)

@@ -8,6 +8,8 @@
 
 #include <lorica/adapt/as_low_rank.hpp>
 #include <lorica/io/adapter_file.hpp>
+#include <lorica/io/peft/save.hpp>
+#include <lorica/nn/models/any.hpp>
 
 namespace lorica::cli {
 
@@ -31,6 +33,8 @@ template <Backend B> class AnyAdapted {
     virtual std::vector<index_t> ranks() const = 0;
     virtual std::optional<adapt::Cut> last_cut() const = 0;
     virtual void save(const std::filesystem::path& file) = 0;
+    virtual void save_peft(const std::filesystem::path& folder, const io::peft::ModuleOf& module_of,
+                           const nn::AnyModel<B>& model, const io::peft::SaveOptions& options) = 0;
   };
   template <class M>
   explicit AnyAdapted(adapt::Adapted<B, M> a) : held_(std::make_unique<Holder<M>>(std::move(a))) {}
@@ -80,6 +84,10 @@ template <Backend B> class AnyAdapted {
       return {};
     }
     void save(const std::filesystem::path& file) override { io::save(adapted, file); }
+    void save_peft(const std::filesystem::path& folder, const io::peft::ModuleOf& module_of,
+                   const nn::AnyModel<B>& model, const io::peft::SaveOptions& options) override {
+      io::peft::save(adapted, model, folder, module_of, options);
+    }
   };
   std::unique_ptr<Interface> held_;
 };

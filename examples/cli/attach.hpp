@@ -1,35 +1,36 @@
 // SPDX-License-Identifier: MIT
-// From a chosen method to adapters on a decoder. Two halves, so that no one file compiles all of them.
+// From a chosen method to adapters on a model. Two halves, so that no one file compiles all of them.
 #pragma once
 
 #include "any_adapted.hpp"
 
 #include <lorica/adapt/parameterization/exact_svd.hpp>
 #include <lorica/adapt/placement/proportional.hpp>
-#include <lorica/nn/transformer.hpp>
+#include <lorica/nn/models/any.hpp>
 
 namespace lorica::cli {
 
 /// Adapters whose ranks stay.
 template <Backend B>
-AnyAdapted<B> attach_fixed(B& b, const nn::Decoder<B>& model, const Choice& c, Adapter kind,
+AnyAdapted<B> attach_fixed(B& b, const nn::AnyModel<B>& model, const Choice& c, Adapter kind,
                            const adapt::Placement& at);
 /// Adapters under a budget.
 template <Backend B>
-AnyAdapted<B> attach_moving(B& b, const nn::Decoder<B>& model, const Choice& c, Adapter kind, Score score,
+AnyAdapted<B> attach_moving(B& b, const nn::AnyModel<B>& model, const Choice& c, Adapter kind, Score score,
                             const adapt::Placement& at);
 
 namespace detail {
 
 template <Backend B, class M>
-AnyAdapted<B> made(B& b, const nn::Decoder<B>& model, M method, const Choice& c, const adapt::Placement& at) {
+AnyAdapted<B> made(B& b, const nn::AnyModel<B>& model, M method, const Choice& c,
+                   const adapt::Placement& at) {
   return AnyAdapted<B>(adapt::attach_at(b, model, std::move(method), at, c.seed));
 }
 
 }  // namespace detail
 
 template <Backend B>
-AnyAdapted<B> attach_fixed(B& b, const nn::Decoder<B>& model, const Choice& c, Adapter kind,
+AnyAdapted<B> attach_fixed(B& b, const nn::AnyModel<B>& model, const Choice& c, Adapter kind,
                            const adapt::Placement& at) {
   using namespace adapt;
   const auto with = [&](auto adapter) {
@@ -62,7 +63,7 @@ AnyAdapted<B> attach_fixed(B& b, const nn::Decoder<B>& model, const Choice& c, A
 }
 
 template <Backend B>
-AnyAdapted<B> attach_moving(B& b, const nn::Decoder<B>& model, const Choice& c, Adapter kind, Score score,
+AnyAdapted<B> attach_moving(B& b, const nn::AnyModel<B>& model, const Choice& c, Adapter kind, Score score,
                             const adapt::Placement& at) {
   using namespace adapt;
   Target target = c.target;

@@ -7,7 +7,7 @@
 namespace lorica::cli {
 
 using B = cpu::EigenBackend<float>;
-template AnyAdapted<B> attach_fixed(B&, const nn::Decoder<B>&, const Choice&, Adapter,
+template AnyAdapted<B> attach_fixed(B&, const nn::AnyModel<B>&, const Choice&, Adapter,
                                     const adapt::Placement&);
 
 }  // namespace lorica::cli

@@ -7,7 +7,7 @@
 namespace lorica::cli {
 
 using B = cpu::EigenBackend<float>;
-template AnyAdapted<B> attach_moving(B&, const nn::Decoder<B>&, const Choice&, Adapter, Score,
+template AnyAdapted<B> attach_moving(B&, const nn::AnyModel<B>&, const Choice&, Adapter, Score,
                                      const adapt::Placement&);
 
 }  // namespace lorica::cli

@@ -19,6 +19,8 @@ void add_finetune(CLI::App& app);
 void add_generate(CLI::App& app);
 void add_compare(CLI::App& app);
 void add_methods(CLI::App& app);
+void add_inspect(CLI::App& app);
+void add_logits(CLI::App& app);
 
 /// Options of a probe, shared by the commands that probe.
 void add_page_options(CLI::App& c, adapt::Page& page);

@@ -48,7 +48,7 @@ std::string printable(const std::string& s) {
 }
 
 Best train_best(const Options& o, Model& model, const std::string& name, const adapt::SiteScores& scores,
-                const train::Windows& data, const train::Windows& validation, report::JsonLines& log) {
+                const Text& data, const Text& validation, report::JsonLines& log) {
   Best best;
   best.method = name;
   for (const double lr : o.rates) {
@@ -59,7 +59,7 @@ Best train_best(const Options& o, Model& model, const std::string& name, const a
     fit.optimizer.lr = lr;
     report::Progress bar({.total = fit.steps, .label = message(name, " lr ", lr)});
     const auto start = std::chrono::steady_clock::now();
-    const auto result = run->fit(data, fit,
+    const auto result = run->fit(data.windows, fit,
                                  [&](const train::StepInfo& s) {
                                    bar.update({.step = s.step + 1, .loss = s.loss, .tokens = s.targets});
                                    log.write({{"method", name},
@@ -74,7 +74,7 @@ Best train_best(const Options& o, Model& model, const std::string& name, const a
                                  {});
     bar.finish();
     if (result.stopped) throw Interrupted{};
-    const double bits = train::bits(run->evaluate(validation));
+    const double bits = validation.bits(run->evaluate(validation.windows));
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     log.write({{"method", name}, {"rate", lr}, {"validation_bits", bits}, {"seconds", seconds}});
     const double spent = best.seconds + seconds;
@@ -89,10 +89,11 @@ void compare(Options& o) {
   const std::filesystem::path out(o.out);
   report::JsonLines log(out / "log.jsonl");
   const auto model = open_cpu(o.model);
-  const index_t length = model->positions();
+  const index_t length = usual_length(*model);
 
   if (o.at_most_bits > 0) {
-    const double corpus = train::bits(model->evaluate(read_windows({o.corpus_heldout}, length)));
+    const auto own = read_text(*model, {o.corpus_heldout}, length);
+    const double corpus = own.bits(model->evaluate(own.windows));
     std::cout << "the model on held-out text of its own corpus: " << report::fixed(corpus, 3)
               << " bits per byte (xz -9: " << report::fixed(o.at_most_bits, 3) << ")\n";
     log.write({{"corpus_bits", corpus}, {"xz_bits", o.at_most_bits}});
@@ -102,14 +103,16 @@ void compare(Options& o) {
 
   const auto documents = read_documents(o.text);
   const Parts parts = split(documents);
-  const auto data = windows_of(parts.train, length, o.text.front());
-  const auto validation = windows_of(parts.validation, length, o.text.front()).at_most(o.validation);
-  const auto heldout = windows_of(parts.heldout, length, o.text.front()).at_most(o.heldout);
-  std::cout << documents.size() << " document(s): " << data.size() << " windows of " << length
-            << " bytes to learn from, " << validation.size() << " to choose the learning rate, "
-            << heldout.size() << " held out\n\n";
+  const auto data = text_of(*model, parts.train, length, o.text.front());
+  auto validation = text_of(*model, parts.validation, length, o.text.front());
+  auto heldout = text_of(*model, parts.heldout, length, o.text.front());
+  validation.windows = validation.windows.at_most(o.validation);
+  heldout.windows = heldout.windows.at_most(o.heldout);
+  std::cout << documents.size() << " document(s): " << data.windows.size() << " windows of " << length
+            << " tokens to learn from, " << validation.windows.size() << " to choose the learning rate, "
+            << heldout.windows.size() << " held out\n\n";
 
-  const auto scores = model->probe(data.sample(o.samples), o.page);
+  const auto scores = model->probe(data.windows.sample(o.samples), o.page);
   const auto map = report::site_map("PAGE by layer and role", scores);
   std::cout << report::to_terminal(map, {report::terminal_color(1), report::terminal_width(1)})
             << "dominant: " << scores.sites[scores.dominant()].path << ", "
@@ -118,7 +121,7 @@ void compare(Options& o) {
   for (std::size_t i = 0; i < scores.sites.size(); ++i)
     log.write({{"site", scores.sites[i].path}, {"page", scores.values[i]}});
 
-  const double before = train::bits(model->evaluate(heldout));
+  const double before = heldout.bits(model->evaluate(heldout.windows));
   report::Table table({{"method"},
                        {"trainable", report::Align::right},
                        {"lr", report::Align::right},
@@ -131,7 +134,7 @@ void compare(Options& o) {
   double gain = 0;
   for (const auto& name : o.names) {
     auto best = train_best(o, *model, name, scores, data, validation, log);
-    best.bits = train::bits(best.run->evaluate(heldout));
+    best.bits = heldout.bits(best.run->evaluate(heldout.windows));
     best.run->save(out / (name + ".safetensors"));
     const double lower = 100 * (1 - best.bits / before);
     table.add({name, report::human_count(double(best.parameters)), report::significant(best.lr),

@@ -78,7 +78,8 @@ void add_finetune(CLI::App& app) {
   c->add_option("--model", o->model, "model folder")->required();
   c->add_option("--text", o->text, "files or folders to learn from")->required();
   c->add_option("--heldout", o->heldout, "files or folders to measure on");
-  c->add_option("--out", o->out, "file of the adapter")->required();
+  c->add_option("--out", o->out, "the adapter: a file, x.safetensors, or a folder as PEFT has it")
+      ->required();
   c->add_option("--method", o->choice.method, "see lorica methods")->capture_default_str();
   add_method_options(*c, o->choice);
   add_fit_options(*c, o->fit);
@@ -86,7 +87,8 @@ void add_finetune(CLI::App& app) {
   c->add_option("--samples", o->samples, "windows to probe, where the method asks")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
-  c->add_option("--length", o->length, "bytes of a window; 0 is all the model's positions")
+  c->add_option("--length", o->length,
+                "tokens of a window; 0 is 256, or all the model's positions where it has fewer")
       ->capture_default_str();
   c->add_option("--evaluate-every", o->every,
                 "steps between measurements on --heldout; 0 is at the ends alone")
@@ -100,17 +102,17 @@ void add_finetune(CLI::App& app) {
     if (!o->checkpoint.empty()) expect_folder_of(o->checkpoint);
     if (!o->report.empty()) expect_folder_of(o->report);
     const auto model = open_cpu(o->model);
-    const index_t length = o->length == 0 ? model->positions() : o->length;
-    const auto data = read_windows(o->text, length);
-    std::optional<train::Windows> heldout;
-    if (!o->heldout.empty()) heldout = read_windows(o->heldout, length);
+    const index_t length = o->length == 0 ? usual_length(*model) : o->length;
+    const auto data = read_text(*model, o->text, length);
+    std::optional<Text> heldout;
+    if (!o->heldout.empty()) heldout = read_text(*model, o->heldout, length);
     expects(o->every == 0 || heldout, "--evaluate-every needs --heldout");
     o->choice.seed = o->page.seed = o->fit.seed;
     adapt::SiteScores scores;
     if (method.by_site_score()) {
       o->page.rank = o->choice.rank;
       o->page.scaling.alpha = o->choice.alpha;
-      scores = model->probe(data.sample(o->samples), o->page);
+      scores = model->probe(data.windows.sample(o->samples), o->page);
       std::cout << "PAGE: the dominant site is " << scores.sites[scores.dominant()].path << ", "
                 << report::fixed(100 * scores.concentration(), 1) << " % of the energy\n";
     }
@@ -119,7 +121,7 @@ void add_finetune(CLI::App& app) {
     const auto start = run->ranks();
     std::cout << o->choice.method << ": " << std::ranges::count_if(start, [](index_t r) { return r > 0; })
               << " site(s), " << report::human_count(double(run->parameters())) << " parameters train\n";
-    print(std::cout, run->estimate(data, o->fit));
+    print(std::cout, run->estimate(data.windows, o->fit));
     o->fit.identity = message(o->model, " ", o->choice.method, " rank ", o->choice.rank, " alpha ",
                               o->choice.alpha, " dropout ", o->choice.dropout, " orthogonality ",
                               o->choice.orthogonality, " length ", length);
@@ -133,7 +135,7 @@ void add_finetune(CLI::App& app) {
     for (const auto& s : sites)
       if (const index_t r = start[static_cast<std::size_t>(s.ordinal)]; r > 0)
         o->fit.identity += message("; ", s.path, " rank ", r);
-    const auto measure = [&] { return train::bits(run->evaluate(*heldout)); };
+    const auto measure = [&] { return heldout->bits(run->evaluate(heldout->windows)); };
     double before = 0, after = 0;
     if (heldout) before = measure();
     if (heldout) std::cout << "held out, before: " << report::fixed(before, 4) << " bits per byte\n";
@@ -144,10 +146,10 @@ void add_finetune(CLI::App& app) {
     std::vector<double> losses;
     report::Progress bar({.total = o->fit.steps, .label = o->choice.method});
     const auto result = run->fit(
-        data, o->fit,
+        data.windows, o->fit,
         [&](const train::StepInfo& s) {
           bar.update({.step = s.step + 1, .loss = s.loss, .tokens = s.targets});
-          losses.push_back(train::bits(s.loss));
+          losses.push_back(data.bits(s.loss));
           const bool now = o->every > 0 && (s.step + 1) % o->every == 0;
           io::json::Value::Object line{{"step", s.step + 1},      {"loss", s.loss}, {"penalty", s.penalty},
                                        {"norm", s.gradient_norm}, {"lr", s.lr},     {"seconds", s.seconds}};
@@ -162,7 +164,7 @@ void add_finetune(CLI::App& app) {
     bar.finish();
     if (result.stopped) throw Interrupted{};
     run->save(o->out);
-    std::cout << "last loss " << report::fixed(train::bits(result.loss), 4) << " bits per byte, "
+    std::cout << "last loss " << report::fixed(data.bits(result.loss), 4) << " bits per byte, "
               << report::human_duration(result.seconds) << ", "
               << report::human_count(double(result.targets) / std::max(result.seconds, 1e-9))
               << " tokens/s\n";
@@ -182,7 +184,7 @@ void add_finetune(CLI::App& app) {
                     {"model", o->model},
                     {"parameters that train", report::human_count(double(run->parameters()))},
                     {"rank at the start", std::to_string(choice.rank)},
-                    {"steps", message(o->fit.steps, " of ", o->fit.batch, " windows of ", length, " bytes")},
+                    {"steps", message(o->fit.steps, " of ", o->fit.batch, " windows of ", length, " tokens")},
                     {"learning rate", report::significant(o->fit.optimizer.lr)},
                     {"last loss", report::fixed(losses.empty() ? 0 : losses.back(), 4) + " bits per byte"},
                     {"seconds", report::fixed(result.seconds, 1)}};

@@ -15,9 +15,9 @@ void add_generate(CLI::App& app) {
   auto o = std::make_shared<Options>();
   auto* c = app.add_subcommand("generate", "Continue a prompt, greedily");
   c->add_option("--model", o->model, "model folder")->required();
-  c->add_option("--adapter", o->adapter, "file written by finetune");
+  c->add_option("--adapter", o->adapter, "file or folder written by finetune, or by PEFT");
   c->add_option("--prompt", o->prompt)->required();
-  c->add_option("--bytes", o->bytes)->capture_default_str()->check(CLI::PositiveNumber);
+  c->add_option("--tokens,--bytes", o->bytes, "at most")->capture_default_str()->check(CLI::PositiveNumber);
   c->callback([o] {
     const auto model = open_cpu(o->model);
     const std::string more = o->adapter.empty() ? model->generate(o->prompt, o->bytes)

@@ -35,6 +35,8 @@ int main(int argc, char** argv) {
   cli::add_generate(app);
   cli::add_compare(app);
   cli::add_methods(app);
+  cli::add_inspect(app);
+  cli::add_logits(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ExtrasError& e) {

@@ -50,7 +50,7 @@ void add_pretrain(CLI::App& app) {
     config.block.feed_forward.hidden = o->hidden;
     nn::Decoder<B, Parameter<B>> model(b, config, nn::initial(o->fit.seed, o->layers));
     train::Everything<B, nn::Decoder<B, Parameter<B>>> all(model);
-    const auto data = read_windows(o->text, o->length);
+    const auto data = train::windows(joined(read_documents(o->text)), {.length = o->length});
     index_t parameters = 0;
     all.for_each_parameter([&](Parameter<B>& p, double) { parameters += p.value.size(); });
     std::cout << report::human_count(double(parameters)) << " parameters, " << data.size() << " windows of "
@@ -72,8 +72,11 @@ void add_pretrain(CLI::App& app) {
     if (!o->heldout.empty()) {
       const auto saved = io::load_decoder(b, o->out);
       std::cout << "held out: "
-                << report::fixed(train::bits(train::evaluate(b, saved, read_windows(o->heldout, o->length))),
-                                 4)
+                << report::fixed(
+                       train::bits(train::evaluate(
+                           b, saved,
+                           train::windows(joined(read_documents(o->heldout)), {.length = o->length}))),
+                       4)
                 << " bits per byte, as saved\n";
     }
   });

@@ -34,7 +34,7 @@ void print_stability(Model& model, const std::vector<std::string>& text,
                      adapt::Page page) {
   std::vector<adapt::SiteScores> runs;
   std::vector<std::string> names;
-  const auto all = read_windows(text, model.positions()).sample(samples * repeat);
+  const auto all = read_text(model, text, usual_length(model)).windows.sample(samples * repeat);
   expects(all.count() >= repeat, "--repeat ", repeat, ": the text has ", all.count(),
           " windows, expected one each at least");
   for (index_t j = 0; j < repeat; ++j) {
@@ -45,7 +45,7 @@ void print_stability(Model& model, const std::vector<std::string>& text,
     ++page.seed;
   }
   for (const auto& task : tasks) {
-    runs.push_back(model.probe(read_windows({task}, model.positions()).sample(samples), page));
+    runs.push_back(model.probe(read_text(model, {task}, usual_length(model)).windows.sample(samples), page));
     names.push_back(std::filesystem::path(task).filename().string());
   }
   const auto s = adapt::stability(runs);
@@ -80,7 +80,7 @@ void add_probe(CLI::App& app) {
   c->add_option("--log", o->log, "JSON lines, one a site");
   c->callback([o] {
     const auto model = open_cpu(o->model);
-    const auto samples = read_windows(o->text, model->positions()).sample(o->samples);
+    const auto samples = read_text(*model, o->text, usual_length(*model)).windows.sample(o->samples);
     const auto scores = model->probe(samples, o->page);
     const auto map = report::site_map("PAGE by layer and role", scores);
     std::cout << report::to_terminal(map, {report::terminal_color(1), report::terminal_width(1)}) << '\n';

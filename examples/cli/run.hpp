@@ -4,6 +4,7 @@
 #pragma once
 
 #include <lorica/adapt/attach.hpp>
+#include <lorica/io/model_folder.hpp>
 #include <lorica/train/estimate.hpp>
 #include <lorica/train/evaluate.hpp>
 
@@ -48,6 +49,20 @@ std::span<const MethodInfo> methods();
 /// Or an error that names the nearest.
 const MethodInfo& method_named(const std::string& name);
 
+/// Rows of numbers, one a token: logits of a language model, last states of any other.
+struct States {
+  index_t cols = 0;
+  std::vector<float> numbers;
+};
+
+/// A text as a model reads it: windows of tokens, and how many of its bytes one of them stands for.
+struct Text {
+  train::Windows windows;
+  double bytes_per_token = 1;
+  /// Nats a token to bits a byte.
+  [[nodiscard]] double bits(double nats) const { return train::bits(nats) / bytes_per_token; }
+};
+
 /// Adapters on a model.
 class Run {
  public:
@@ -61,20 +76,26 @@ class Run {
                                const std::filesystem::path& checkpoint) = 0;
   virtual double evaluate(const train::Windows& data) = 0;  // nats a token
   virtual std::string generate(const std::string& prompt, index_t n) = 0;
-  virtual void save(const std::filesystem::path& file) = 0;
+  /// A file of this library where the name ends in .safetensors, else a folder as PEFT has it.
+  virtual void save(const std::filesystem::path& to) = 0;
+  virtual States states(const std::vector<std::int32_t>& ids) = 0;
 };
 
-/// A frozen decoder on a backend.
+/// A frozen model on a backend.
 class Model {
  public:
   virtual ~Model() = default;
   virtual index_t positions() const = 0;
   virtual std::vector<SiteInfo> sites() const = 0;
+  virtual const io::ModelFolder& folder() const = 0;
+  virtual std::vector<std::int32_t> tokens(std::string_view text) const = 0;
   virtual adapt::SiteScores probe(const nn::Sequences& samples, const adapt::Page& page) = 0;
   virtual std::unique_ptr<Run> attach(const Choice& c, const adapt::SiteScores& scores) = 0;
-  virtual std::unique_ptr<Run> load(const std::filesystem::path& file) = 0;
+  /// A file of this library or a folder as PEFT has it.
+  virtual std::unique_ptr<Run> load(const std::filesystem::path& from) = 0;
   virtual double evaluate(const train::Windows& data) = 0;
   virtual std::string generate(const std::string& prompt, index_t n) = 0;
+  virtual States states(const std::vector<std::int32_t>& ids) = 0;
 };
 
 /// A model folder on the CPU, in float.

@@ -2,28 +2,65 @@
 // Every model and method on the Eigen backend.
 #include "attach.hpp"
 #include "commands.hpp"
+#include "tokenizer.hpp"
 
+#include <lorica/adapt/adapter/biased.hpp>
 #include <lorica/cpu/eigen_backend.hpp>
 #include <lorica/io/checkpoint.hpp>
 #include <lorica/io/model_folder.hpp>
+#include <lorica/io/peft/load.hpp>
 #include <lorica/nn/generate.hpp>
+
+#include <iostream>
 
 namespace lorica::cli {
 
 namespace {
 
 using B = cpu::EigenBackend<float>;
-using Decoder = nn::Decoder<B>;
+using AnyModel = nn::AnyModel<B>;
 
-std::vector<std::int32_t> tokens_of(const std::string& text) {
-  std::vector<std::int32_t> t;
-  for (const char c : text) t.push_back(static_cast<unsigned char>(c));
-  return t;
+/// A model as it was opened: where from, its tokenizer, and itself.
+struct Opened {
+  B b;
+  io::ModelFolder folder;
+  AnyModel model;
+  mutable std::optional<text::AnyTokenizer> tokenizer = {};
+
+  explicit Opened(const std::filesystem::path& path) : folder(path), model(io::load_model(b, folder)) {}
+  /// Read when a text comes first: ids need none.
+  const text::AnyTokenizer& words() const {
+    if (!tokenizer) tokenizer = open_tokenizer(folder);
+    return *tokenizer;
+  }
+  void expect_language_model(const char* what) const {
+    expects(folder.language_model, "'", folder.path.string(), "' is no causal language model: it cannot ",
+            what);
+  }
+  io::peft::Module module_of(const SiteInfo& s) const {
+    const auto& names = folder.what.names;
+    return names.parts.empty() ? io::peft::Module{s.path, false}
+                               : io::peft::Module{names.module(s.path), names.transposed};
+  }
+};
+
+template <class P> std::string continued(Opened& o, P& policy, const std::string& prompt, index_t n) {
+  o.expect_language_model("continue a prompt");
+  return o.words().decode(nn::generate(o.b, o.model, policy, o.words().encode(prompt).ids, n));
 }
-std::string text_of(const std::vector<std::int32_t>& tokens) {
-  std::string s;
-  for (const auto t : tokens) s += static_cast<char>(t);
-  return s;
+/// Logits of a language model, else the last states.
+template <class P> States states_of(Opened& o, P& policy, const std::vector<std::int32_t>& ids) {
+  using M = B::master;
+  if constexpr (requires { policy.phase(std::optional<std::uint64_t>()); }) policy.phase(std::nullopt);
+  nn::Sequences s;
+  s.add(ids, {});
+  const nn::Batch<B> batch(o.b, s);
+  Tape<B> tape(o.b, false);
+  const auto h = o.model.forward(tape, batch, policy);
+  if (!o.folder.language_model) return {h.cols(), h.value().template host<float>(o.b)};
+  MasterTensor<B> z(o.b, h.rows(), o.model.config().vocabulary);
+  lorica::detail::logits_of(o.b, h.value().cref(), o.model.head(), MatrixRef<M>(z.ref()));
+  return {z.cols(), z.template host<float>(o.b)};
 }
 
 struct Observe {
@@ -35,8 +72,8 @@ struct Observe {
 
 class RunOnCpu final : public Run {
  public:
-  RunOnCpu(B& b, const Decoder& model, AnyAdapted<B> adapted)
-      : b_(b), model_(model), adapted_(std::move(adapted)) {}
+  RunOnCpu(Opened& o, AnyAdapted<B> adapted)
+      : o_(o), b_(o.b), model_(o.model), adapted_(std::move(adapted)) {}
 
   index_t parameters() override { return adapted_->parameter_count(); }
   std::vector<index_t> ranks() override { return adapted_->ranks(); }
@@ -57,22 +94,38 @@ class RunOnCpu final : public Run {
   }
   double evaluate(const train::Windows& data) override { return train::evaluate(b_, model_, adapted_, data); }
   std::string generate(const std::string& prompt, index_t n) override {
-    return text_of(nn::generate(b_, model_, adapted_, tokens_of(prompt), n));
+    return continued(o_, adapted_, prompt, n);
   }
-  void save(const std::filesystem::path& file) override { adapted_->save(file); }
+  States states(const std::vector<std::int32_t>& ids) override { return states_of(o_, adapted_, ids); }
+  void save(const std::filesystem::path& to) override {
+    if (to.extension() == ".safetensors") return adapted_->save(to);
+    adapted_->save_peft(to, [this](const SiteInfo& s) { return o_.module_of(s); }, model_,
+                        {.base_model = o_.folder.path.string(),
+                         .task_type = o_.folder.language_model ? "CAUSAL_LM" : "FEATURE_EXTRACTION"});
+  }
 
  private:
+  Opened& o_;
   B& b_;
-  const Decoder& model_;
+  const AnyModel& model_;
   AnyAdapted<B> adapted_;
   std::vector<adapt::Cut> cuts_;
 };
 
 class ModelOnCpu final : public Model {
  public:
-  explicit ModelOnCpu(const std::filesystem::path& folder) : model_(io::load_decoder(b_, folder)) {}
+  explicit ModelOnCpu(const std::filesystem::path& folder) : o_(folder) {}
 
   index_t positions() const override { return model_.config().positions; }
+  const io::ModelFolder& folder() const override { return o_.folder; }
+  std::vector<std::int32_t> tokens(std::string_view text) const override {
+    o_.expect_language_model("learn a text");
+    return o_.words().encode(text).ids;
+  }
+  States states(const std::vector<std::int32_t>& ids) override {
+    Bare bare;
+    return states_of(o_, bare, ids);
+  }
   std::vector<SiteInfo> sites() const override { return adapt::sites_of(model_); }
   adapt::SiteScores probe(const nn::Sequences& samples, const adapt::Page& page) override {
     return adapt::probe(b_, model_, samples, page);
@@ -86,6 +139,7 @@ class ModelOnCpu final : public Model {
                                      : attach_moving(b_, model_, c, m.adapter, m.score, at));
   }
   std::unique_ptr<Run> load(const std::filesystem::path& file) override {
+    if (std::filesystem::is_directory(file)) return load_peft(file);
     const io::SafeTensors opened(file);
     const auto is = [&](const char* key, const char* value) {
       const auto found = opened.metadata().find(key);
@@ -101,7 +155,7 @@ class ModelOnCpu final : public Model {
   double evaluate(const train::Windows& data) override { return train::evaluate(b_, model_, data); }
   std::string generate(const std::string& prompt, index_t n) override {
     Bare bare;
-    return text_of(nn::generate(b_, model_, bare, tokens_of(prompt), n));
+    return continued(o_, bare, prompt, n);
   }
 
  private:
@@ -118,11 +172,30 @@ class ModelOnCpu final : public Model {
         return adapt::Uniform{c.rank, c.sites}.place(all, {});
     }
   }
-  std::unique_ptr<Run> of(AnyAdapted<B> adapted) {
-    return std::make_unique<RunOnCpu>(b_, model_, std::move(adapted));
+  std::unique_ptr<Run> load_peft(const std::filesystem::path& folder) {
+    const auto as = [&](auto method) {
+      auto loaded =
+          io::peft::load(b_, model_, method, folder, [this](const SiteInfo& s) { return o_.module_of(s); });
+      for (const auto& w : loaded.warnings) std::cerr << "lorica: " << w << '\n';
+      return of(AnyAdapted<B>(std::move(loaded.adapted)));
+    };
+    switch (io::peft::kind_of(folder)) {
+      case io::peft::Kind::dora:
+        return as(adapt::DoraLora{});
+      case io::peft::Kind::lora_bias:
+        return as(adapt::Method<adapt::Biased<>>{});
+      case io::peft::Kind::adalora:
+        return as(adapt::SvdLora{});
+      default:
+        return as(adapt::Lora{});
+    }
   }
-  B b_;
-  Decoder model_;
+  std::unique_ptr<Run> of(AnyAdapted<B> adapted) {
+    return std::make_unique<RunOnCpu>(o_, std::move(adapted));
+  }
+  Opened o_;
+  B& b_ = o_.b;
+  const AnyModel& model_ = o_.model;
 };
 
 }  // namespace

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Files, or all files of folders in the order of their names, as bytes.
+// Files, or all files of folders in the order of their names, as bytes and as the tokens a model reads.
 #pragma once
+
+#include "run.hpp"
 
 #include <lorica/io/file.hpp>
 #include <lorica/train/data.hpp>
@@ -34,16 +36,21 @@ inline Bytes joined(const std::vector<Bytes>& documents) {
   for (const auto& d : documents) all.insert(all.end(), d.begin(), d.end());
   return all;
 }
-inline train::Windows windows_of(const Bytes& text, index_t length, const std::string& name) {
+/// What a command that is told no length cuts a text into.
+inline index_t usual_length(const Model& model) { return std::min<index_t>(model.positions(), 256); }
+
+inline Text text_of(const Model& model, const Bytes& text, index_t length, const std::string& name) {
   try {
-    return train::windows(text, {.length = length});
+    auto tokens = model.tokens({reinterpret_cast<const char*>(text.data()), text.size()});
+    const double each = double(text.size()) / double(std::max<std::size_t>(tokens.size(), 1));
+    return {train::Windows(std::move(tokens), {.length = length}), each};
   } catch (const ConfigError& e) {
     throw ConfigError(message("'", name, "': ", e.what()));
   }
 }
-inline train::Windows read_windows(const std::vector<std::string>& names, index_t length) {
-  return windows_of(joined(read_documents(names)), length,
-                    names.size() > 1 ? names.front() + "' and the others" : names.front());
+inline Text read_text(const Model& model, const std::vector<std::string>& names, index_t length) {
+  return text_of(model, joined(read_documents(names)), length,
+                 names.size() > 1 ? names.front() + "' and the others" : names.front());
 }
 
 /// Three parts that share no document: of ten documents one is held out and one validates. Fewer than ten are

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+// lorica logits: what a model says of given token ids, to compare it with another implementation.
+#include "commands.hpp"
+#include "run.hpp"
+
+#include <lorica/io/json.hpp>
+#include <lorica/io/safetensors.hpp>
+
+#include <iostream>
+
+namespace lorica::cli {
+
+namespace {
+std::vector<std::vector<std::int32_t>> read_ids(const std::filesystem::path& file) {
+  std::vector<std::vector<std::int32_t>> all;
+  try {
+    const io::json::Value read = io::json::read(file);
+    for (const auto& list : read.as_array()) {
+      all.emplace_back();
+      for (const auto& id : list.as_array()) all.back().push_back(static_cast<std::int32_t>(id.as_integer()));
+      expects<FileError>(!all.back().empty(), "'", file.string(), "': list ", all.size() - 1, " is empty");
+    }
+  } catch (const io::json::JsonError& e) {
+    throw FileError(message("'", file.string(), "': ", e.what(), "; expected a list of lists of token ids"));
+  }
+  expects<FileError>(!all.empty(), "'", file.string(), "' holds no list of token ids");
+  return all;
+}
+}  // namespace
+
+void add_logits(CLI::App& app) {
+  struct Options {
+    std::string model, adapter, ids, out;
+  };
+  auto o = std::make_shared<Options>();
+  auto* c = app.add_subcommand("logits", "Logits (or, of an encoder, states) of given token ids, as a file");
+  c->add_option("--model", o->model, "model folder")->required();
+  c->add_option("--adapter", o->adapter, "file or folder written by finetune, or by PEFT");
+  c->add_option("--ids", o->ids, "JSON: a list of lists of token ids")->required();
+  c->add_option("--out", o->out, "safetensors: logits.i [tokens, vocabulary], or hidden.i [tokens, width]")
+      ->required();
+  c->callback([o] {
+    const auto lists = read_ids(o->ids);
+    expect_folder_of(o->out);
+    const auto model = open_cpu(o->model);
+    const auto run = o->adapter.empty() ? nullptr : model->load(o->adapter);
+    const std::string name = model->folder().language_model ? "logits." : "hidden.";
+    io::SafeTensorsWriter file;
+    for (std::size_t i = 0; i < lists.size(); ++i) {
+      const States s = run ? run->states(lists[i]) : model->states(lists[i]);
+      file.add(name + std::to_string(i), {static_cast<index_t>(lists[i].size()), s.cols},
+               std::span<const float>(s.numbers));
+    }
+    file.write(o->out);
+    std::cout << "wrote " << lists.size() << " tensor(s) " << name << "i to " << o->out << '\n';
+  });
+}
+
+}  // namespace lorica::cli
