@@ -15,7 +15,7 @@
 #include <lorica/cpu/eigen_backend.hpp>
 #include <lorica/io/adapter_file.hpp>
 #include <lorica/io/checkpoint.hpp>
-#include <lorica/io/model_folder.hpp>
+#include <lorica/io/decoder_folder.hpp>
 #include <lorica/nn/generate.hpp>
 #include <lorica/nn/initial.hpp>
 #include <lorica/report/format.hpp>

@@ -26,7 +26,7 @@ template <class W> void is_affine(bool bias) {
   std::vector<std::string> names;
   linear.for_each_weight([&](const std::string& name, const auto& w) {
     names.push_back(name);
-    CHECK(nn::numbers(b, w) == from(name, {w.rows(), w.cols()}));
+    CHECK(nn::numbers(b, w) == from(name, {w.rows(), w.cols()}).list());
   });
   CHECK(names == (bias ? std::vector<std::string>{"blocks.4.up.weight", "blocks.4.up.bias"}
                        : std::vector<std::string>{"blocks.4.up.weight"}));

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 /// @file tests/odr/a.cpp
 /// With b.cpp: every public header in two translation units of one program.
+#include <lorica/io.hpp>
 #include <lorica/lorica.hpp>
+#include <lorica/tasks.hpp>
 
 int patch_seen_by_b();
 

@@ -9,7 +9,9 @@ template <lorica::Backend B> struct Session {
   const lorica::MasterTensor<B>* bias = nullptr;
 };
 
+#include <lorica/io.hpp>
 #include <lorica/lorica.hpp>
+#include <lorica/tasks.hpp>
 
 int patch_seen_by_b();
 int patch_seen_by_b() {

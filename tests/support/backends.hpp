@@ -3,8 +3,8 @@
 /// Every backend compiled into this binary. A typed test says LORICA_BACKENDS and gets them all, or
 /// LORICA_DOUBLE_BACKENDS where finite differences want double:
 ///   TEMPLATE_TEST_CASE("...", "[...]", LORICA_BACKENDS) { TestType b; ... }
-/// Verbs and operations are tested on all of them. What is composed of operations says LORICA_SOME_BACKENDS: one
-/// of either kind, one of them with two scalars.
+/// Verbs and operations are tested on all of them. What is composed of operations says LORICA_SOME_BACKENDS:
+/// one of either kind, one of them with two scalars.
 #pragma once
 
 #include "support/catch.hpp"

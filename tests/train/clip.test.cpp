@@ -62,7 +62,8 @@ TEMPLATE_TEST_CASE("a parameter without a gradient has no part in the norm", "[t
   REQUIRE(t.b.grad.empty());
 }
 
-TEMPLATE_TEST_CASE("a gradient that is not finite is named with its step", "[train][clip]", LORICA_SOME_BACKENDS) {
+TEMPLATE_TEST_CASE("a gradient that is not finite is named with its step", "[train][clip]",
+                   LORICA_SOME_BACKENDS) {
   using B = TestType;
   for (const double bad :
        {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {

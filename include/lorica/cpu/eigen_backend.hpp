@@ -116,8 +116,8 @@ template <Scalar T, class Gemm, Scalar Master> class EigenBackend {
   void disentangled_attention(const DisentangledCall<T>& call) requires(std::same_as<T, Master>) {
     disentangled_forward(pool_, call);
   }
-  void disentangled_attention_gradient(const DisentangledGradientCall<T>& call)
-      requires(std::same_as<T, Master>) {
+  void disentangled_attention_gradient(const DisentangledGradientCall<T>& call) requires(
+      std::same_as<T, Master>) {
     disentangled_backward(pool_, call);
   }
 

@@ -29,7 +29,8 @@ TEMPLATE_TEST_CASE("norms from thin products are those of rows of the identity",
   check(Dora<LowRank, AlphaOverRank, Orthogonal>{});
 }
 
-TEMPLATE_TEST_CASE("rows of the identity, more than fit at once", "[adapt][row_norms]", LORICA_SOME_BACKENDS) {
+TEMPLATE_TEST_CASE("rows of the identity, more than fit at once", "[adapt][row_norms]",
+                   LORICA_SOME_BACKENDS) {
   using B = TestType;
   B b;
   const SiteInfo site{0, 0, Role::up, 150, 3, "blocks.0.up"};

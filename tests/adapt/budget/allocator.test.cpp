@@ -74,7 +74,8 @@ template <Backend B> std::vector<double> by_hand(B& b, const Pair<B>& pair) {
 }
 }  // namespace
 
-TEMPLATE_TEST_CASE("a direction is worth the sum of its factors' means", "[adapt][budget]", LORICA_SOME_BACKENDS) {
+TEMPLATE_TEST_CASE("a direction is worth the sum of its factors' means", "[adapt][budget]",
+                   LORICA_SOME_BACKENDS) {
   TestType b;
   Pair<TestType> pair(b);
   Allocator<TestType, Raw<Sensitivity>, At> a(b, {}, {}, pair.start(), 10, pair.all());
@@ -140,7 +141,8 @@ TEMPLATE_TEST_CASE("a budget in parameters keeps the best while they fit", "[ada
   CHECK(all.last()->kept == 5);
 }
 
-TEMPLATE_TEST_CASE("what is off is removed with all that goes along", "[adapt][budget]", LORICA_SOME_BACKENDS) {
+TEMPLATE_TEST_CASE("what is off is removed with all that goes along", "[adapt][budget]",
+                   LORICA_SOME_BACKENDS) {
   TestType b;
   Pair<TestType> pair(b);
   using M = MasterTensor<TestType>;

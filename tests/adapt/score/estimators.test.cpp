@@ -24,7 +24,7 @@ template <class T, class S> double after_four(const S& s = {}) {
   return double(s.value(Cells<const T>{cells.data() + 1, 3}, 3));
 }
 template <class E>
-void row(double raw, double averaged, double smoothed, double accumulated, double windowed) {
+void numbers_of(double raw, double averaged, double smoothed, double accumulated, double windowed) {
   CHECK(after_four<double, Raw<E>>() == Approx(raw).epsilon(1e-12));
   CHECK(after_four<double, Averaged<E>>() == Approx(averaged).epsilon(1e-12));
   CHECK(after_four<double, Smoothed<E>>() == Approx(smoothed).epsilon(1e-12));
@@ -39,12 +39,13 @@ TEST_CASE("every score with every estimator gives the numbers of a pocket calcul
   // Python.
   //               raw                 averaged              smoothed               accumulated          last
   //               three
-  row<Sensitivity>(0.03, 0.034111875, 0.0007299152412890625, 0.305, 0.06833333333333334);
-  row<Movement>(-0.03, 0.006688125, 0.00021275761640625, 0.045, 0.04833333333333334);
-  row<Fisher>(0.09, 0.03579975, 0.0009851491554187502, 0.3, 0.08666666666666667);
-  row<Gsnr>(1.0687744792588598, 1.2583323262219688, 1.2721923954419587, 11.11404823873446, 3.70468274624482);
-  row<Magnitude>(0.1, 0.183778125, 0.025388258800781244, 1.6, 0.3666666666666667);
-  row<SpectrumMagnitude>(0.1, 0.183778125, 0.025388258800781244, 1.6, 0.3666666666666667);
+  numbers_of<Sensitivity>(0.03, 0.034111875, 0.0007299152412890625, 0.305, 0.06833333333333334);
+  numbers_of<Movement>(-0.03, 0.006688125, 0.00021275761640625, 0.045, 0.04833333333333334);
+  numbers_of<Fisher>(0.09, 0.03579975, 0.0009851491554187502, 0.3, 0.08666666666666667);
+  numbers_of<Gsnr>(1.0687744792588598, 1.2583323262219688, 1.2721923954419587, 11.11404823873446,
+                   3.70468274624482);
+  numbers_of<Magnitude>(0.1, 0.183778125, 0.025388258800781244, 1.6, 0.3666666666666667);
+  numbers_of<SpectrumMagnitude>(0.1, 0.183778125, 0.025388258800781244, 1.6, 0.3666666666666667);
 }
 
 TEST_CASE("a window that is not yet full is the mean of what there is", "[adapt][score]") {

@@ -125,12 +125,13 @@ TEMPLATE_TEST_CASE("PAGE of an adapter is the energy of its first gradient, what
                    "[adapt][page]", LORICA_DOUBLE_BACKENDS) {
   TestType b;
   for_every_method(b, test::Toy<TestType>(b), 1e-11);
-  for_every_method(
-      b, nn::Transformer<TestType, nn::LlamaBlock>(b, test::tiny<nn::LlamaBlock>(), test::weights_of(9)),
-      1e-11);
+  const nn::Transformer<TestType, nn::LlamaBlock> llama(b, test::tiny<nn::LlamaBlock>(), test::weights_of(9));
+  is_energy_of_first_gradient(b, llama, SvdLora{.adapter = {.shape = {.sigma = 0.3}}}, 1e-11);
+  is_energy_of_first_gradient(b, llama, Method<Dora<LowRank, AlphaOverRank, Pissa>>{}, 1e-11);
 }
 
-TEMPLATE_TEST_CASE("PAGE of LoRA by trying it is PAGE by its own formula", "[adapt][page]", LORICA_SOME_BACKENDS) {
+TEMPLATE_TEST_CASE("PAGE of LoRA by trying it is PAGE by its own formula", "[adapt][page]",
+                   LORICA_SOME_BACKENDS) {
   using B = TestType;
   B b;
   const test::Toy<B> model(b);

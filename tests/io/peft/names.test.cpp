@@ -9,7 +9,7 @@ using namespace lorica;
 using namespace lorica::io;
 
 TEST_CASE("names on disk are PEFT's, and back", "[io][peft][conformance]") {
-  const auto all = json::read(std::string(LORICA_TESTS_DIR) + "/conformance/peft_rules.json");
+  const auto all = json::read(std::filesystem::path(LORICA_TESTS_DIR) / "conformance/peft_rules.json");
   std::size_t seen = 0;
   for (const auto& c : all.at("key_names").as_array()) {
     const std::string adapter = c.at("adapter").as_string(), in_model = c.at("in_model").as_string(),

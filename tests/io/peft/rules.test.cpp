@@ -12,7 +12,9 @@ using peft::selects;
 using peft::Targets;
 
 namespace {
-json::Value recorded() { return json::read(std::string(LORICA_TESTS_DIR) + "/conformance/peft_rules.json"); }
+json::Value recorded() {
+  return json::read(std::filesystem::path(LORICA_TESTS_DIR) / "conformance/peft_rules.json");
+}
 }  // namespace
 
 TEST_CASE("modules are selected as PEFT selects them", "[io][peft][conformance]") {
