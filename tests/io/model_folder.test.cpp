@@ -4,6 +4,9 @@
 
 #include "io/scratch.hpp"
 #include "io/tiny_models.hpp"
+#include "support/data.hpp"
+
+#include <lorica/io/json.hpp>
 
 using namespace lorica;
 namespace fs = std::filesystem;
@@ -41,4 +44,33 @@ TEST_CASE("a causal model saved without its head has states and no logits", "[io
     return model.forward(tape, batch, policy).value().template host<float>(b);
   };
   CHECK(states(one) == states(other));
+}
+
+TEST_CASE("the real MiniLM encoder gives the sentence embeddings of transformers",
+          "[io][model_folder][oracle]") {
+  const auto folder = test::minilm_folder();
+  if (!folder) return;
+  using B = cpu::EigenBackend<float>;
+  B b;
+  const auto model = io::load_model(b, *folder);
+  const auto oracle = io::json::read(fs::path(LORICA_TESTS_DIR) / "oracle/minilm.json");
+  nn::Sequences all;
+  std::vector<double> want;
+  for (const auto& one : oracle.as_array()) {
+    std::vector<std::int32_t> ids;
+    for (const auto& id : one.at("ids").as_array()) ids.push_back(static_cast<std::int32_t>(id.as_integer()));
+    all.add(ids, {});
+    for (const auto& x : one.at("embedding").as_array()) want.push_back(x.as_number());
+  }
+  const nn::Batch<B> batch(b, all);
+  Tape<B> tape(b, false);
+  Bare bare;
+  auto got =
+      pool(model.forward(tape, batch, bare), batch.where, Pooling::mean).value().template host<double>(b);
+  for (std::size_t first = 0; first < got.size(); first += 384) {
+    double squares = 0;
+    for (std::size_t j = 0; j < 384; ++j) squares += got[first + j] * got[first + j];
+    for (std::size_t j = 0; j < 384; ++j) got[first + j] /= std::sqrt(squares);
+  }
+  CHECK(test::relative_error(got, want) < 1e-5);
 }
