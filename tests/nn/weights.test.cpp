@@ -45,5 +45,5 @@ TEST_CASE("a source that answers with too few numbers is an error", "[nn][weight
   B b;
   const nn::Source from = [](const std::string&, Shape) { return std::vector<float>{1, 2}; };
   const auto text = test::error_of<ShapeError>([&] { (void)nn::make<Frozen<B>>(b, from, "a", 2, 3); });
-  CHECK(text == "Tensor: 2 numbers for the shape [2, 3]");
+  CHECK(text == "a: 2 numbers for the shape [2, 3]");
 }

@@ -73,14 +73,31 @@ template <Backend B, class M> void step(B& b, adapt::Adapted<B, M>& adapters, in
   adapters.after_step(t, [](const Parameter<B>&, const auto&) {});
 }
 
-/// W' - W of every site that is adapted, by module.
+/// W' - W of every site that is adapted, by module; a bias of its own counts in every column.
 template <Backend B, class P>
 std::map<std::string, std::vector<double>> deltas(const Hosted<B>& model, P& policy) {
   std::map<std::string, std::vector<double>> out;
   for (const auto& p : model.places)
-    if (adapt::detail::adapts(policy, p.site))
-      out[p.module.path] = adapt::delta_weight(model.b, policy, p.site, WeightView<B>(p.weight))
-                               .template host<double>(model.b);
+    if (adapt::detail::adapts(policy, p.site)) {
+      const index_t k = p.site.in, m = p.site.out, offsets[] = {0, k};
+      std::vector<double> identity(static_cast<std::size_t>(k * k));
+      for (index_t j = 0; j < k; ++j) identity[static_cast<std::size_t>(j * k + j)] = 1;
+      Tape<B> tape(model.b, false);
+      const WeightView<B> w(p.weight);
+      Tensor<B> x(model.b, k, k, identity), y = w.product(model.b, x, Trans::yes);
+      const auto before = y.host(model.b);
+      const auto after = policy
+                             .visit(SiteCall<B>{p.site, w, tape.constant(std::move(x)),
+                                                tape.constant(std::move(y)), nullptr, offsets})
+                             .value()
+                             .host(model.b);
+      auto& delta = out[p.module.path];
+      for (index_t i = 0; i < m; ++i)
+        for (index_t j = 0; j < k; ++j) {
+          const auto at = static_cast<std::size_t>(j * m + i);
+          delta.push_back(double(after[at]) - double(before[at]));
+        }
+    }
   return out;
 }
 /// The largest relative difference; a module that only one side has counts as 0 on the other.
