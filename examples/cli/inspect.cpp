@@ -15,7 +15,8 @@ void add_inspect(CLI::App& app) {
   auto* c = app.add_subcommand("inspect", "What a model folder holds: sizes, tensors, sites");
   c->add_option("--model", *folder, "model folder")->required();
   c->callback([folder] {
-    const io::ModelFolder files{std::filesystem::path(*folder)};
+    const auto model = open_cpu(*folder);
+    const io::ModelFolder& files = model->folder();
     index_t tensors = 0, numbers = 0;
     std::map<std::string, index_t> dtypes;
     files.weights->for_each([&](const io::SafeTensors&, const io::TensorInfo& t) {
@@ -37,7 +38,6 @@ void add_inspect(CLI::App& app) {
       between = ", ";
     }
     std::cout << ")\n";
-    const auto model = open_cpu(*folder);
     report::Table table({{"site"}, {"module"}, {"in", report::Align::right}, {"out", report::Align::right}});
     for (const auto& s : model->sites())
       table.add({s.path, files.what.names.parts.empty() ? s.path : files.what.names.module(s.path),

@@ -9,10 +9,10 @@ using Values = std::vector<double>;
 using R = test::Reference;
 
 TEST_CASE("equal values share the mean of their ranks", "[adapt][stability]") {
-  CHECK(ranks_of(Values{30, 10, 20}) == Values{3, 1, 2});
-  CHECK(ranks_of(Values{5, 1, 5, 5, 2}) == Values{4, 1, 4, 4, 2});
-  CHECK(ranks_of(Values{7, 7}) == Values{1.5, 1.5});
-  CHECK(ranks_of(Values{}).empty());
+  CHECK(mean_ranks(Values{30, 10, 20}) == Values{3, 1, 2});
+  CHECK(mean_ranks(Values{5, 1, 5, 5, 2}) == Values{4, 1, 4, 4, 2});
+  CHECK(mean_ranks(Values{7, 7}) == Values{1.5, 1.5});
+  CHECK(mean_ranks(Values{}).empty());
 }
 
 TEST_CASE("Spearman's correlation, with and without ties", "[adapt][stability]") {

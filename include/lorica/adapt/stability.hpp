@@ -5,29 +5,17 @@
 #pragma once
 
 #include <lorica/adapt/probe.hpp>
+#include <lorica/core/ranks.hpp>
 
 #include <limits>
 #include <numeric>
 
 namespace lorica::adapt {
 
-/// Ranks from 1, the smallest first; equal values share the mean of theirs.
-[[nodiscard]] inline std::vector<double> ranks_of(std::span<const double> values) {
-  std::vector<std::size_t> order(values.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::ranges::stable_sort(order, [&](std::size_t a, std::size_t b) { return values[a] < values[b]; });
-  std::vector<double> rank(values.size());
-  for (std::size_t first = 0, last = 0; first < order.size(); first = last) {
-    while (last < order.size() && values[order[last]] == values[order[first]]) ++last;
-    for (std::size_t i = first; i < last; ++i) rank[order[i]] = 0.5 * double(first + 1 + last);
-  }
-  return rank;
-}
-
 /// Spearman's rank correlation, in -1 .. 1; not a number where either side ranks nothing (all values equal).
 [[nodiscard]] inline double spearman(std::span<const double> x, std::span<const double> y) {
   expects(x.size() == y.size(), "spearman: ", x.size(), " values against ", y.size());
-  const auto p = ranks_of(x), q = ranks_of(y);
+  const auto p = mean_ranks(x), q = mean_ranks(y);
   const double mean = 0.5 * (double(x.size()) + 1);
   double pq = 0, pp = 0, qq = 0;
   for (std::size_t i = 0; i < p.size(); ++i) {

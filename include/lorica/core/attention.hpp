@@ -53,6 +53,14 @@ namespace row {
 /// The largest head the portable form takes.
 inline constexpr index_t max_head_dim = 256;
 
+/// a . b of n numbers each, in M.
+template <class M, class T> LORICA_HD M head_dot(const T* a, const T* b, index_t n) {
+  using V = Lanes<M>;
+  V s(0);
+  for (index_t d = 0; d < n; d += V::width) s += load<V>(a + d, n - d) * load<V>(b + d, n - d);
+  return sum(s);
+}
+
 /// What every (row, head) functor needs. Sequence of row i: begin[i] .. end[i].
 template <class T, class M> struct Heads {
   AttentionShape shape;
@@ -68,13 +76,8 @@ template <class T, class M> struct Heads {
   LORICA_HD const T* value(index_t j, index_t g) const { return v.row(j) + g * shape.head_dim; }
   LORICA_HD index_t first(index_t i) const { return begin[i] + shape.first_seen(i - begin[i]); }
   LORICA_HD index_t last(index_t i) const { return shape.causal ? i + 1 : index_t(end[i]); }
-  LORICA_HD M dot(const T* a, const T* b) const {
-    using V = Lanes<M>;
-    V s(0);
-    for (index_t d = 0; d < shape.head_dim; d += V::width)
-      s += load<V>(a + d, shape.head_dim - d) * load<V>(b + d, shape.head_dim - d);
-    return sum(s);
-  }
+  LORICA_HD const T* value_of(index_t j, index_t h) const { return value(j, group(h)); }
+  LORICA_HD M dot(const T* a, const T* b) const { return head_dot<M>(a, b, shape.head_dim); }
   LORICA_HD M score(index_t i, index_t j, index_t h) const {
     return dot(query(i, h), key(j, group(h))) * M(shape.scale);
   }
@@ -84,9 +87,10 @@ template <class T, class M> LORICA_HD void add_scaled(M* sum, M s, const T* x, i
   for (index_t d = 0; d < n; ++d) sum[d] += s * convert<M>(x[d]);
 }
 
-/// Index i * heads + h: one row of one head, by a running maximum and sum.
-template <class T, class M> struct Attend {
-  Heads<T, M> at;
+/// Index i * heads + h: one row of one head, by a running maximum and sum. At says which rows it sees, what
+/// they score, and their values.
+template <class T, class M, class At = Heads<T, M>> struct Attend {
+  At at;
   MatrixRef<T> o;
   LORICA_HD void operator()(index_t index) const {
     const index_t i = index / at.shape.heads, h = index % at.shape.heads, dim = at.shape.head_dim;
@@ -103,7 +107,7 @@ template <class T, class M> struct Attend {
       }
       const M e = math::exp(s - top);
       total += e;
-      add_scaled(out, e, at.value(j, at.group(h)), dim);
+      add_scaled(out, e, at.value_of(j, h), dim);
     }
     for (index_t d = 0; d < dim; ++d) o.row(i)[h * dim + d] = convert<T>(out[d] / total);
     using std::log;

@@ -99,13 +99,10 @@ template <class T, class M> struct Disentangled {
   LORICA_HD const T* of(MatrixRef<const T> m, index_t i, index_t h) const {
     return m.row(i) + h * shape.head_dim;
   }
-  LORICA_HD M dot(const T* a, const T* b) const {
-    using V = Lanes<M>;
-    V s(0);
-    for (index_t d = 0; d < shape.head_dim; d += V::width)
-      s += load<V>(a + d, shape.head_dim - d) * load<V>(b + d, shape.head_dim - d);
-    return sum(s);
-  }
+  LORICA_HD index_t first(index_t i) const { return begin[i]; }
+  LORICA_HD index_t last(index_t i) const { return end[i]; }
+  LORICA_HD const T* value_of(index_t j, index_t h) const { return of(v, j, h); }
+  LORICA_HD M dot(const T* a, const T* b) const { return head_dot<M>(a, b, shape.head_dim); }
   LORICA_HD M score(index_t i, index_t j, index_t h) const {
     using V = Lanes<M>;
     const index_t t = relative.row(i - j);
@@ -127,32 +124,7 @@ template <class T, class M> struct Disentangled {
   }
 };
 
-/// Index i * heads + h: one row of one head, by a running maximum and sum.
-template <class T, class M> struct DisentangledAttend {
-  Disentangled<T, M> at;
-  MatrixRef<T> o;
-  LORICA_HD void operator()(index_t index) const {
-    const index_t i = index / at.shape.heads, h = index % at.shape.heads, dim = at.shape.head_dim;
-    M out[max_head_dim];
-    for (index_t d = 0; d < dim; ++d) out[d] = M(0);
-    M top = M(-3e38f), total = M(0);
-    for (index_t j = at.begin[i]; j < at.end[i]; ++j) {
-      const M s = at.score(i, j, h);
-      if (s > top) {
-        const M shrink = math::exp(top - s);
-        total *= shrink;
-        for (index_t d = 0; d < dim; ++d) out[d] *= shrink;
-        top = s;
-      }
-      const M e = math::exp(s - top);
-      total += e;
-      add_scaled(out, e, at.of(at.v, j, h), dim);
-    }
-    for (index_t d = 0; d < dim; ++d) o.row(i)[h * dim + d] = convert<T>(out[d] / total);
-    using std::log;
-    at.lse[h * at.rows + i] = top + log(total);
-  }
-};
+template <class T, class M> using DisentangledAttend = Attend<T, M, Disentangled<T, M>>;
 /// Index i * heads + h: dq of one row of one head, and dO_i . O_i for the others, which come after.
 template <class T, class M> struct DisentangledByQuery {
   Disentangled<T, M> at;

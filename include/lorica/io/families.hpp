@@ -63,7 +63,7 @@ inline void read_window(const ConfigFile& c, bool used, nn::SelfAttention<nn::Ro
   }
 }
 
-inline Described read_llama(const ConfigFile& c, const std::string& family) {
+inline Described read_llama(const ConfigFile& c, std::string_view family) {
   nn::TransformerConfig<nn::LlamaBlock> m{.vocabulary = c.whole("vocab_size"),
                                           .width = c.whole("hidden_size"),
                                           .layers = c.whole("num_hidden_layers"),
@@ -84,14 +84,10 @@ inline Described read_llama(const ConfigFile& c, const std::string& family) {
   read_window(c, family == "mistral" || (family != "llama" && c.flag("use_sliding_window", false)), a,
               m.layers);
   m.block.feed_forward = {.hidden = c.whole("intermediate_size"), .bias = c.flag("mlp_bias", false)};
-  const nn::Names names = nn::llama_names(family == "llama"     ? "llama"
-                                          : family == "mistral" ? "mistral"
-                                          : family == "qwen2"   ? "qwen2"
-                                                                : "qwen3");
-  return {m, names, true};
+  return {m, nn::llama_names(family), true};
 }
 
-inline Described read_gpt2(const ConfigFile& c, const std::string&) {
+inline Described read_gpt2(const ConfigFile& c, std::string_view) {
   nn::TransformerConfig<nn::Gpt2Block> m{.vocabulary = c.whole("vocab_size"),
                                          .width = c.whole("n_embd"),
                                          .layers = c.whole("n_layer"),
@@ -109,7 +105,7 @@ inline Described read_gpt2(const ConfigFile& c, const std::string&) {
   return {m, nn::gpt2_names, true};
 }
 
-inline Described read_bert(const ConfigFile& c, const std::string& family) {
+inline Described read_bert(const ConfigFile& c, std::string_view family) {
   nn::Names names = family == "bert" ? nn::bert_names : nn::roberta_names;
   // RoBERTa counts positions from the one after its padding token's.
   if (family == "roberta") {
@@ -157,7 +153,7 @@ inline index_t whole_or(const ConfigFile& c, std::string_view key, index_t other
   return v == nullptr || (v->is_integer() && v->as_integer() == -1) ? otherwise : c.whole(key);
 }
 
-inline Described read_deberta(const ConfigFile& c, const std::string&) {
+inline Described read_deberta(const ConfigFile& c, std::string_view) {
   nn::TransformerConfig<nn::DebertaBlock> m{.vocabulary = c.whole("vocab_size"),
                                             .width = c.whole("hidden_size"),
                                             .layers = c.whole("num_hidden_layers"),
@@ -193,7 +189,7 @@ inline Described read_deberta(const ConfigFile& c, const std::string&) {
 
 struct FamilyReader {
   std::string_view type;  // config.json's model_type
-  Described (*read)(const ConfigFile&, const std::string&);
+  Described (*read)(const ConfigFile&, std::string_view type);
 };
 inline constexpr FamilyReader family_readers[] = {
     {"gpt2", read_gpt2},     {"bert", read_bert},   {"roberta", read_bert}, {"llama", read_llama},
@@ -207,7 +203,7 @@ inline Described read_config(const std::filesystem::path& folder) {
   const std::string type = c.text("model_type");
   std::string known;
   for (const auto& reader : detail::family_readers) {
-    if (reader.type == type) return reader.read(c, type);
+    if (reader.type == type) return reader.read(c, reader.type);
     known += (known.empty() ? "" : ", ") + std::string(reader.type);
   }
   c.refuse("\"model_type\" is ", json::quote(type), ", which is not known; known are ", known);

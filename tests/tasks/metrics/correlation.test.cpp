@@ -17,8 +17,8 @@ TEST_CASE("correlations are SciPy's", "[tasks][metrics]") {
 }
 
 TEST_CASE("ties share the mean of their ranks, and what is no number is refused", "[tasks][metrics]") {
-  CHECK(tasks::mean_ranks(Numbers{3, 1, 3, 2, 3}) == Numbers{4, 1, 4, 2, 4});
-  CHECK(tasks::mean_ranks({}).empty());
+  CHECK(lorica::mean_ranks(Numbers{3, 1, 3, 2, 3}) == Numbers{4, 1, 4, 2, 4});
+  CHECK(lorica::mean_ranks({}).empty());
   CHECK_THROWS_WITH(tasks::pearson(Numbers{1}, Numbers{1}),
                     "Pearson's correlation: 1 numbers against 1, expected as many, and at least two");
   CHECK_THROWS_AS(tasks::spearman(Numbers{1, 2}, Numbers{1, 2, 3}), ConfigError);

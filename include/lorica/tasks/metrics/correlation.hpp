@@ -4,6 +4,7 @@
 #pragma once
 
 #include <lorica/core/check.hpp>
+#include <lorica/core/ranks.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -53,20 +54,6 @@ inline void expects_finite_pairs(const char* metric, std::span<const double> x, 
   if (detail::constant(x) || detail::constant(y)) return std::numeric_limits<double>::quiet_NaN();
   const std::vector<double> a = detail::standard(x), b = detail::standard(y);
   return std::clamp(std::inner_product(a.begin(), a.end(), b.begin(), 0.0), -1.0, 1.0);
-}
-
-/// Ranks from 1; equal numbers share the mean of their places.
-[[nodiscard]] inline std::vector<double> mean_ranks(std::span<const double> x) {
-  std::vector<std::size_t> order(x.size());
-  std::iota(order.begin(), order.end(), std::size_t{0});
-  std::ranges::sort(order, [&](std::size_t i, std::size_t j) { return x[i] < x[j]; });
-  std::vector<double> ranks(x.size());
-  for (std::size_t first = 0, last = 0; first < order.size(); first = last) {
-    while (last < order.size() && x[order[last]] == x[order[first]]) ++last;
-    const double shared = static_cast<double>(first + 1 + last) / 2;
-    for (std::size_t i = first; i < last; ++i) ranks[order[i]] = shared;
-  }
-  return ranks;
 }
 
 /// Spearman's rho: Pearson's r of the ranks. NaN and errors as there.
