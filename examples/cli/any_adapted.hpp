@@ -33,8 +33,10 @@ template <Backend B> class AnyAdapted {
     virtual std::vector<index_t> ranks() const = 0;
     virtual std::optional<adapt::Cut> last_cut() const = 0;
     virtual void save(const std::filesystem::path& file) = 0;
+    /// `plain`: as LORA, whatever the parameterization.
     virtual void save_peft(const std::filesystem::path& folder, const io::peft::ModuleOf& module_of,
-                           const nn::AnyModel<B>& model, const io::peft::SaveOptions& options) = 0;
+                           const nn::AnyModel<B>& model, const io::peft::SaveOptions& options,
+                           bool plain) = 0;
   };
   template <class M>
   explicit AnyAdapted(adapt::Adapted<B, M> a) : held_(std::make_unique<Holder<M>>(std::move(a))) {}
@@ -85,8 +87,11 @@ template <Backend B> class AnyAdapted {
     }
     void save(const std::filesystem::path& file) override { io::save(adapted, file); }
     void save_peft(const std::filesystem::path& folder, const io::peft::ModuleOf& module_of,
-                   const nn::AnyModel<B>& model, const io::peft::SaveOptions& options) override {
-      io::peft::save(adapted, model, folder, module_of, options);
+                   const nn::AnyModel<B>& model, const io::peft::SaveOptions& options, bool plain) override {
+      if (plain)
+        io::peft::save_as_lora(adapted, model, folder, module_of, options);
+      else
+        io::peft::save(adapted, model, folder, module_of, options);
     }
   };
   std::unique_ptr<Interface> held_;

@@ -18,7 +18,7 @@ namespace lorica::cli {
 
 namespace {
 
-struct Options {
+struct Comparison {
   std::string model, out, corpus_heldout, prompt = "template <typename ";
   std::vector<std::string> text, names = {"lora", "svd", "domlora"};
   std::vector<double> rates = {2e-3, 8e-3, 3.2e-2};
@@ -47,7 +47,7 @@ std::string printable(const std::string& s) {
   return out;
 }
 
-Best train_best(const Options& o, Model& model, const std::string& name, const adapt::SiteScores& scores,
+Best train_best(const Comparison& o, Model& model, const std::string& name, const adapt::SiteScores& scores,
                 const Text& data, const Text& validation, report::JsonLines& log) {
   Best best;
   best.method = name;
@@ -61,7 +61,7 @@ Best train_best(const Options& o, Model& model, const std::string& name, const a
     const auto start = std::chrono::steady_clock::now();
     const auto result = run->fit(data.windows, fit,
                                  [&](const train::StepInfo& s) {
-                                   bar.update({.step = s.step + 1, .loss = s.loss, .tokens = s.targets});
+                                   bar.update({.step = s.step + 1, .loss = s.loss, .tokens = s.tokens});
                                    log.write({{"method", name},
                                               {"rate", lr},
                                               {"step", s.step + 1},
@@ -84,7 +84,7 @@ Best train_best(const Options& o, Model& model, const std::string& name, const a
   return best;
 }
 
-void compare(Options& o) {
+void compare(Comparison& o) {
   std::filesystem::create_directories(o.out);
   const std::filesystem::path out(o.out);
   report::JsonLines log(out / "log.jsonl");
@@ -156,9 +156,9 @@ void compare(Options& o) {
   io::write_atomically(out / "table.md", table.to_markdown());
 
   std::cout << "--- before ---\n"
-            << o.prompt << printable(model->generate(o.prompt, o.bytes)) << "\n--- after " << o.names.front()
-            << " ---\n"
-            << o.prompt << printable(first->generate(o.prompt, o.bytes)) << "\n\nwrote " << o.out
+            << o.prompt << printable(model->generate(o.prompt, {.tokens = o.bytes})) << "\n--- after "
+            << o.names.front() << " ---\n"
+            << o.prompt << printable(first->generate(o.prompt, {.tokens = o.bytes})) << "\n\nwrote " << o.out
             << ": adapters, log.jsonl, page.svg, table.md\n";
   expects<NumericError>(gain >= o.require_gain, "check failed: ", o.names.front(),
                         " lowers the held-out bits per byte by ", report::fixed(gain, 1),
@@ -168,7 +168,7 @@ void compare(Options& o) {
 }  // namespace
 
 void add_compare(CLI::App& app) {
-  auto o = std::make_shared<Options>();
+  auto o = std::make_shared<Comparison>();
   auto* c = app.add_subcommand("compare", "Several methods on one text, side by side");
   c->add_option("--model", o->model, "model folder")->required();
   c->add_option("--text", o->text, "files or folders")->required();

@@ -37,18 +37,21 @@ void add_logits(CLI::App& app) {
   c->add_option("--model", o->model, "model folder")->required();
   c->add_option("--adapter", o->adapter, "file or folder written by finetune, or by PEFT");
   c->add_option("--ids", o->ids, "JSON: a list of lists of token ids")->required();
-  c->add_option("--out", o->out, "safetensors: logits.i [tokens, vocabulary], or hidden.i [tokens, width]")
+  c->add_option(
+       "--out", o->out,
+       "safetensors: logits.i [tokens, vocabulary], of a head [1 or tokens, outputs]; or hidden.i [tokens, width]")
       ->required();
   c->callback([o] {
     const auto lists = read_ids(o->ids);
     expect_folder_of(o->out);
     const auto model = open_cpu(o->model);
     const auto run = o->adapter.empty() ? nullptr : model->load(o->adapter);
-    const std::string name = model->folder().language_model ? "logits." : "hidden.";
+    std::string name;
     io::SafeTensorsWriter file;
     for (std::size_t i = 0; i < lists.size(); ++i) {
       const States s = run ? run->states(lists[i]) : model->states(lists[i]);
-      file.add(name + std::to_string(i), {static_cast<index_t>(lists[i].size()), s.cols},
+      name = s.logits ? "logits." : "hidden.";
+      file.add(name + std::to_string(i), {static_cast<index_t>(s.numbers.size()) / s.cols, s.cols},
                std::span<const float>(s.numbers));
     }
     file.write(o->out);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The program `lorica`: one command a file.
 #include "commands.hpp"
+#include "run_file.hpp"
 
 #include <lorica/io/nearest.hpp>
 #include <lorica/version.hpp>
@@ -32,13 +33,25 @@ int main(int argc, char** argv) {
   cli::add_pretrain(app);
   cli::add_probe(app);
   cli::add_finetune(app);
+  cli::add_evaluate(app);
   cli::add_generate(app);
+  cli::add_merge(app);
+  cli::add_export(app);
   cli::add_compare(app);
   cli::add_methods(app);
   cli::add_inspect(app);
   cli::add_logits(app);
+  static std::string file;  // read before the arguments are
+  app.add_subcommand("run",
+                     "What a JSON file describes, as finetune writes it; options after it replace its own")
+      ->add_option("FILE", file)
+      ->required();
   try {
-    app.parse(argc, argv);
+    std::vector<std::string> words(argv + 1, argv + argc);
+    if (words.size() >= 2 && words[0] == "run" && !words[1].starts_with("-"))
+      words = cli::arguments_of(words[1], {words.begin() + 2, words.end()});
+    std::ranges::reverse(words);  // as CLI11 takes them
+    app.parse(words);
   } catch (const CLI::ExtrasError& e) {
     for (const auto* command : app.get_subcommands())
       for (const auto& word : command->remaining()) say_nearest(*command, word);

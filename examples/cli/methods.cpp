@@ -7,7 +7,7 @@
 namespace lorica::cli {
 
 namespace {
-constexpr MethodInfo all[] = {
+constexpr MethodInfo every_method[] = {
     {"lora", "B A, alpha/r (Hu et al. 2021)", Adapter::lora},
     {"rslora", "B A, alpha/sqrt(r) (Kalajdzievski 2023)", Adapter::rslora},
     {"lora-plus", "B A, B learns faster than A (Hayou et al. 2024)", Adapter::plus},
@@ -45,11 +45,11 @@ constexpr MethodInfo all[] = {
 };
 }  // namespace
 
-std::span<const MethodInfo> methods() { return all; }
+std::span<const MethodInfo> methods() { return every_method; }
 
 const MethodInfo& method_named(const std::string& name) {
   std::vector<std::string_view> names;
-  for (const auto& m : all) {
+  for (const auto& m : every_method) {
     if (name == m.name) return m;
     names.emplace_back(m.name);
   }

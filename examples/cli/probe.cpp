@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // lorica probe: where the gradient energy of an adapter would be.
 #include "commands.hpp"
-#include "run.hpp"
+#include "task.hpp"
 #include "text.hpp"
 
 #include <lorica/report/format.hpp>
@@ -15,38 +15,25 @@
 
 namespace lorica::cli {
 
-void add_page_options(CLI::App& c, adapt::Page& page) {
-  static const std::map<std::string, adapt::Reading> readings = {{"per-sample", adapt::Reading::per_sample},
-                                                                 {"mean", adapt::Reading::mean_gradient}};
-  static const std::map<std::string, adapt::Form> forms = {{"sampled", adapt::Form::sampled},
-                                                           {"closed", adapt::Form::closed}};
-  c.add_option("--reading", page.reading, "per-sample (mean of |g|^2) or mean (|mean g|^2)")
-      ->transform(CLI::CheckedTransformer(readings));
-  c.add_option("--form", page.form, "sampled (draws of A) or closed (exact expectation)")
-      ->transform(CLI::CheckedTransformer(forms));
-  c.add_option("--draws", page.draws, "draws of A")->capture_default_str()->check(CLI::PositiveNumber);
-}
-
 namespace {
 /// Sample sets that share no window, each with draws of its own; then the other tasks.
-void print_stability(Model& model, const std::vector<std::string>& text,
-                     const std::vector<std::string>& tasks, index_t samples, index_t repeat,
-                     adapt::Page page) {
+void print_stability(Model& model, const Task& task, const std::vector<std::string>& others, index_t samples,
+                     index_t repeat, adapt::Page page) {
   std::vector<adapt::SiteScores> runs;
   std::vector<std::string> names;
-  const auto all = read_text(model, text, usual_length(model)).windows.sample(samples * repeat);
-  expects(all.count() >= repeat, "--repeat ", repeat, ": the text has ", all.count(),
-          " windows, expected one each at least");
+  const auto all = task.train().sample(samples * repeat);
+  expects(all.count() >= repeat, "--repeat ", repeat, ": the data has ", all.count(),
+          " samples, expected one each at least");
   for (index_t j = 0; j < repeat; ++j) {
     nn::Sequences set;
     for (index_t i = j; i < all.count(); i += repeat) set.add_from(all, i);
-    runs.push_back(model.probe(set, page));
+    runs.push_back(model.probe(set, page, task.goal()));
     names.push_back(message("set ", j + 1, ", draw ", j + 1));
     ++page.seed;
   }
-  for (const auto& task : tasks) {
-    runs.push_back(model.probe(read_text(model, {task}, usual_length(model)).windows.sample(samples), page));
-    names.push_back(std::filesystem::path(task).filename().string());
+  for (const auto& other : others) {
+    runs.push_back(model.probe(read_text(model, {other}, usual_length(model)).windows.sample(samples), page));
+    names.push_back(std::filesystem::path(other).filename().string());
   }
   const auto s = adapt::stability(runs);
   std::cout << '\n' << report::stability_table(s, names).to_terminal() << report::stability_line(s) << '\n';
@@ -56,15 +43,18 @@ void print_stability(Model& model, const std::vector<std::string>& text,
 void add_probe(CLI::App& app) {
   struct Options {
     std::string model, svg, log;
-    std::vector<std::string> text, against;
+    TaskOptions task;
+    std::vector<std::string> against;
     index_t samples = 32, repeat = 1;
     adapt::Page page;
   };
   auto o = std::make_shared<Options>();
   auto* c = app.add_subcommand("probe", "Listen to a frozen model: PAGE at every site");
   c->add_option("--model", o->model, "model folder")->required();
-  c->add_option("--text", o->text, "files or folders")->required();
-  c->add_option("--samples", o->samples, "windows of the model's length")
+  add_task_options(*c, o->task);
+  for (const char* name : {"--heldout", "--heldout-samples"}) c->remove_option(c->get_option(name));
+  c->get_option("--data")->required();
+  c->add_option("--samples", o->samples, "to probe, evenly spaced")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
   c->add_option("--rank", o->page.rank)->capture_default_str()->check(CLI::PositiveNumber);
@@ -75,13 +65,14 @@ void add_probe(CLI::App& app) {
                 "probe so many times, with other windows and other draws: does it say the same?")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
-  c->add_option("--against", o->against, "files or folders, each another task to compare with");
+  c->add_option("--against", o->against, "files or folders of text, each another task to compare with");
   c->add_option("--svg", o->svg, "file of the heat map");
   c->add_option("--log", o->log, "JSON lines, one a site");
   c->callback([o] {
     const auto model = open_cpu(o->model);
-    const auto samples = read_text(*model, o->text, usual_length(*model)).windows.sample(o->samples);
-    const auto scores = model->probe(samples, o->page);
+    const auto task = make_task(o->task, *model);
+    const auto samples = task->train().sample(o->samples);
+    const auto scores = model->probe(samples, o->page, task->goal());
     const auto map = report::site_map("PAGE by layer and role", scores);
     std::cout << report::to_terminal(map, {report::terminal_color(1), report::terminal_width(1)}) << '\n';
     std::vector<std::size_t> order(scores.sites.size());
@@ -106,7 +97,7 @@ void add_probe(CLI::App& app) {
                       ? ", closed form\n"
                       : message(", ", o->page.draws, " draw(s); |G|^2 is the estimate from them\n"));
     if (o->repeat > 1 || !o->against.empty())
-      print_stability(*model, o->text, o->against, o->samples, o->repeat, o->page);
+      print_stability(*model, *task, o->against, o->samples, o->repeat, o->page);
     if (!o->svg.empty()) io::write_atomically(o->svg, report::to_svg(map));
     if (!o->log.empty()) {
       report::JsonLines log(o->log);

@@ -3,10 +3,13 @@
 // instantiated behind them, in one file a backend.
 #pragma once
 
+#include "data.hpp"
+
 #include <lorica/adapt/attach.hpp>
 #include <lorica/io/model_folder.hpp>
+#include <lorica/nn/sampling.hpp>
+#include <lorica/text/any.hpp>
 #include <lorica/train/estimate.hpp>
-#include <lorica/train/evaluate.hpp>
 
 #include <filesystem>
 
@@ -49,53 +52,73 @@ std::span<const MethodInfo> methods();
 /// Or an error that names the nearest.
 const MethodInfo& method_named(const std::string& name);
 
-/// Rows of numbers, one a token: logits of a language model, last states of any other.
+/// What is asked of a model: the tokens that follow or, through a head, a category, a number, or where an
+/// answer begins and ends.
+struct Goal {
+  enum class Kind { tokens, category, value, span } kind = Kind::tokens;
+  index_t outputs = 0;  // of the head; none for tokens
+};
+
+/// Rows of numbers: logits of a language model or a head, else last states.
 struct States {
+  bool logits = false;
   index_t cols = 0;
   std::vector<float> numbers;
 };
 
-/// A text as a model reads it: windows of tokens, and how many of its bytes one of them stands for.
-struct Text {
-  train::Windows windows;
-  double bytes_per_token = 1;
-  /// Nats a token to bits a byte.
-  [[nodiscard]] double bits(double nats) const { return train::bits(nats) / bytes_per_token; }
+/// How a prompt is continued.
+struct Continuation {
+  index_t tokens = 200;  // at most
+  nn::Sampling sampling = {};
+  std::vector<std::string> stop = {};  // texts that end it
+  bool past_end = false;               // go on after the token that ends a text
+  bool bare = false;                   // without the tokens that a text begins with
+  bool cached = true;
+  std::function<void(std::string_view)> on_text = {};  // as it grows
+};
+
+/// What answers: a model, with adapters or without.
+class Subject {
+ public:
+  virtual ~Subject() = default;
+  virtual double evaluate(const AnyData& data) = 0;  // nats a target
+  /// f(sample, numbers): what the head says, one row of outputs, or (of spans) one a token.
+  virtual void answers(const AnyData& data,
+                       const std::function<void(index_t, std::span<const float>)>& f) = 0;
+  virtual std::string generate(const std::string& prompt, const Continuation& how) = 0;
+  virtual States states(const std::vector<std::int32_t>& ids) = 0;
+  /// A folder of the model, the adapters made part of its weights.
+  virtual void merge(const std::filesystem::path& to) = 0;
 };
 
 /// Adapters on a model.
-class Run {
+class Run : public Subject {
  public:
-  virtual ~Run() = default;
   virtual index_t parameters() = 0;
   virtual std::vector<index_t> ranks() = 0;           // by the model's sites; 0 where nothing is adapted
   virtual const std::vector<adapt::Cut>& cuts() = 0;  // that a budget made
-  virtual train::Memory estimate(const train::Windows& data, const train::FitConfig& c) = 0;
-  virtual train::FitResult fit(const train::Windows& data, const train::FitConfig& c,
+  virtual train::Memory estimate(const AnyData& data, const train::FitConfig& c) = 0;
+  virtual train::FitResult fit(const AnyData& data, const train::FitConfig& c,
                                const std::function<void(const train::StepInfo&)>& step,
                                const std::filesystem::path& checkpoint) = 0;
-  virtual double evaluate(const train::Windows& data) = 0;  // nats a token
-  virtual std::string generate(const std::string& prompt, index_t n) = 0;
-  /// A file of this library where the name ends in .safetensors, else a folder as PEFT has it.
-  virtual void save(const std::filesystem::path& to) = 0;
-  virtual States states(const std::vector<std::int32_t>& ids) = 0;
+  /// A file of this library where the name ends in .safetensors, else a folder as PEFT has it; `plain`: as
+  /// LORA, whatever it is.
+  virtual void save(const std::filesystem::path& to, bool plain = false) = 0;
 };
 
 /// A frozen model on a backend.
-class Model {
+class Model : public Subject {
  public:
-  virtual ~Model() = default;
   virtual index_t positions() const = 0;
   virtual std::vector<SiteInfo> sites() const = 0;
   virtual const io::ModelFolder& folder() const = 0;
-  virtual std::vector<std::int32_t> tokens(std::string_view text) const = 0;
-  virtual adapt::SiteScores probe(const nn::Sequences& samples, const adapt::Page& page) = 0;
-  virtual std::unique_ptr<Run> attach(const Choice& c, const adapt::SiteScores& scores) = 0;
+  virtual const text::AnyTokenizer& words() const = 0;
+  virtual adapt::SiteScores probe(const nn::Sequences& samples, const adapt::Page& page,
+                                  const Goal& goal = {}) = 0;
+  virtual std::unique_ptr<Run> attach(const Choice& c, const adapt::SiteScores& scores,
+                                      const Goal& goal = {}) = 0;
   /// A file of this library or a folder as PEFT has it.
   virtual std::unique_ptr<Run> load(const std::filesystem::path& from) = 0;
-  virtual double evaluate(const train::Windows& data) = 0;
-  virtual std::string generate(const std::string& prompt, index_t n) = 0;
-  virtual States states(const std::vector<std::int32_t>& ids) = 0;
 };
 
 /// A model folder on the CPU, in float.

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
 // Every model and method on the Eigen backend.
+#include "answering.hpp"
 #include "attach.hpp"
 #include "commands.hpp"
-#include "tokenizer.hpp"
 
 #include <lorica/adapt/adapter/biased.hpp>
+#include <lorica/adapt/merge.hpp>
 #include <lorica/cpu/eigen_backend.hpp>
 #include <lorica/io/checkpoint.hpp>
-#include <lorica/io/model_folder.hpp>
+#include <lorica/io/merged_folder.hpp>
 #include <lorica/io/peft/load.hpp>
-#include <lorica/nn/generate.hpp>
 
 #include <iostream>
 
@@ -20,123 +20,141 @@ namespace {
 using B = cpu::EigenBackend<float>;
 using AnyModel = nn::AnyModel<B>;
 
-/// A model as it was opened: where from, its tokenizer, and itself.
-struct Opened {
-  B b;
-  io::ModelFolder folder;
-  AnyModel model;
-  mutable std::optional<text::AnyTokenizer> tokenizer = {};
-
-  explicit Opened(const std::filesystem::path& path) : folder(path), model(io::load_model(b, folder)) {}
-  /// Read when a text comes first: ids need none.
-  const text::AnyTokenizer& words() const {
-    if (!tokenizer) tokenizer = open_tokenizer(folder);
-    return *tokenizer;
-  }
-  void expect_language_model(const char* what) const {
-    expects(folder.language_model, "'", folder.path.string(), "' is no causal language model: it cannot ",
-            what);
-  }
-  io::peft::Module module_of(const SiteInfo& s) const {
-    const auto& names = folder.what.names;
-    return names.parts.empty() ? io::peft::Module{s.path, false}
-                               : io::peft::Module{names.module(s.path), names.transposed};
-  }
-};
-
-template <class P> std::string continued(Opened& o, P& policy, const std::string& prompt, index_t n) {
-  o.expect_language_model("continue a prompt");
-  return o.words().decode(nn::generate(o.b, o.model, policy, o.words().encode(prompt).ids, n));
-}
-/// Logits of a language model, else the last states.
-template <class P> States states_of(Opened& o, P& policy, const std::vector<std::int32_t>& ids) {
-  using M = B::master;
-  if constexpr (requires { policy.phase(std::optional<std::uint64_t>()); }) policy.phase(std::nullopt);
-  nn::Sequences s;
-  s.add(ids, {});
-  const nn::Batch<B> batch(o.b, s);
-  Tape<B> tape(o.b, false);
-  const auto h = o.model.forward(tape, batch, policy);
-  if (!o.folder.language_model) return {h.cols(), h.value().template host<float>(o.b)};
-  MasterTensor<B> z(o.b, h.rows(), o.model.config().vocabulary);
-  lorica::detail::logits_of(o.b, h.value().cref(), o.model.head(), MatrixRef<M>(z.ref()));
-  return {z.cols(), z.template host<float>(o.b)};
-}
-
-struct Observe {
+/// What fit tells, and a checkpoint where one is wanted.
+struct Watch {
   const std::function<void(const train::StepInfo&)>& f;
-  template <class R> void step(const R&, const train::StepInfo& s) const {
+  std::optional<io::Checkpoint> checkpoint = {};
+  template <class R> void begin(R& run) {
+    if (checkpoint) checkpoint->begin(run);
+  }
+  template <class R> void step(R& run, const train::StepInfo& s) {
+    if (checkpoint) checkpoint->step(run, s);
     if (f) f(s);
   }
+  template <class R> void end(R& run) {
+    if (checkpoint) checkpoint->end(run);
+  }
+  [[nodiscard]] bool stop() const { return interrupted(); }
 };
 
 class RunOnCpu final : public Run {
  public:
-  RunOnCpu(Opened& o, AnyAdapted<B> adapted)
-      : o_(o), b_(o.b), model_(o.model), adapted_(std::move(adapted)) {}
+  RunOnCpu(Opened<B>& o, AnyAdapted<B> adapted, Answering<B> answering)
+      : o_(o), adapted_(std::move(adapted)), answering_(std::move(answering)) {}
 
-  index_t parameters() override { return adapted_->parameter_count(); }
+  index_t parameters() override { return adapted_->parameter_count() + answering_.head_parameters(); }
   std::vector<index_t> ranks() override { return adapted_->ranks(); }
   const std::vector<adapt::Cut>& cuts() override { return cuts_; }
-  train::Memory estimate(const train::Windows& data, const train::FitConfig& c) override {
-    return train::estimate(b_, model_, adapted_, data, c);
+  train::Memory estimate(const AnyData& data, const train::FitConfig& c) override {
+    return train::estimate(o_.b, o_.model, adapted_, data, c, answering_.objective());
   }
-  train::FitResult fit(const train::Windows& data, const train::FitConfig& c,
+  train::FitResult fit(const AnyData& data, const train::FitConfig& c,
                        const std::function<void(const train::StepInfo&)>& step,
                        const std::filesystem::path& checkpoint) override {
     const std::function<void(const train::StepInfo&)> observed = [&](const train::StepInfo& s) {
       if (const auto cut = adapted_->last_cut(); cut && cut->step == s.step) cuts_.push_back(*cut);
       if (step) step(s);
     };
-    const train::StopWhen stop{interrupted};
-    if (checkpoint.empty()) return train::fit(b_, model_, adapted_, data, c, Observe{observed}, stop);
-    return train::fit(b_, model_, adapted_, data, c, io::Checkpoint{checkpoint}, Observe{observed}, stop);
+    Watch watch{observed};
+    if (!checkpoint.empty()) watch.checkpoint = io::Checkpoint{checkpoint};
+    return train::fit(o_.b, o_.model, adapted_, data, c, answering_.objective(), watch);
   }
-  double evaluate(const train::Windows& data) override { return train::evaluate(b_, model_, adapted_, data); }
-  std::string generate(const std::string& prompt, index_t n) override {
-    return continued(o_, adapted_, prompt, n);
+  double evaluate(const AnyData& data) override { return answering_.evaluate(adapted_, data); }
+  void answers(const AnyData& data, const std::function<void(index_t, std::span<const float>)>& f) override {
+    answering_.answers(adapted_, data, f);
   }
-  States states(const std::vector<std::int32_t>& ids) override { return states_of(o_, adapted_, ids); }
-  void save(const std::filesystem::path& to) override {
-    if (to.extension() == ".safetensors") return adapted_->save(to);
-    adapted_->save_peft(to, [this](const SiteInfo& s) { return o_.module_of(s); }, model_,
-                        {.base_model = o_.folder.path.string(),
-                         .task_type = o_.folder.language_model ? "CAUSAL_LM" : "FEATURE_EXTRACTION"});
+  std::string generate(const std::string& prompt, const Continuation& how) override {
+    return answering_.generate(adapted_, prompt, how);
+  }
+  States states(const std::vector<std::int32_t>& ids) override { return answering_.states(adapted_, ids); }
+  void save(const std::filesystem::path& to, bool plain) override {
+    const auto head = answering_.head_tensors();
+    if (to.extension() == ".safetensors") {
+      expects(head.empty() && !plain, "'", to.string(),
+              "': ", head.empty() ? "plain LORA" : "a head beside the adapters",
+              " is written as a folder, expected a name without .safetensors");
+      return adapted_->save(to);
+    }
+    constexpr const char* tasks[] = {"CAUSAL_LM", "SEQ_CLS", "SEQ_CLS", "QUESTION_ANS"};
+    const bool states = head.empty() && !o_.folder.language_model;
+    adapted_->save_peft(
+        to, [this](const SiteInfo& s) { return o_.module_of(s); }, o_.model,
+        {.base_model = o_.folder.path.string(),
+         .task_type = states ? "FEATURE_EXTRACTION" : tasks[static_cast<int>(answering_.goal().kind)],
+         .saved = head},
+        plain);
+  }
+  void merge(const std::filesystem::path& to) override {
+    const auto ranks = adapted_->ranks();
+    io::HostUpdates updates;
+    o_.model.for_each_site([&](const SiteInfo& site, const WeightView<B>& w) {
+      if (ranks[static_cast<std::size_t>(site.ordinal)] > 0)
+        updates[site.path] = [this, site, w] {
+          return adapt::delta_weight(o_.b, adapted_, site, w).template host<double>(o_.b);
+        };
+    });
+    io::write_merged(o_.folder, updates, to, {answering_.head_tensors(), labels()});
   }
 
  private:
-  Opened& o_;
-  B& b_;
-  const AnyModel& model_;
+  /// transformers makes a head of as many outputs as a configuration has labels.
+  io::json::Object labels() const {
+    if (answering_.goal().kind != Goal::Kind::category && answering_.goal().kind != Goal::Kind::value)
+      return {};
+    io::json::Object names, numbers;
+    for (index_t i = 0; i < answering_.goal().outputs; ++i) {
+      names.push_back({std::to_string(i), message("LABEL_", i)});
+      numbers.push_back({message("LABEL_", i), i});
+    }
+    return {{"id2label", std::move(names)}, {"label2id", std::move(numbers)}};
+  }
+  Opened<B>& o_;
   AnyAdapted<B> adapted_;
+  Answering<B> answering_;
   std::vector<adapt::Cut> cuts_;
 };
 
 class ModelOnCpu final : public Model {
  public:
-  explicit ModelOnCpu(const std::filesystem::path& folder) : o_(folder) {}
+  explicit ModelOnCpu(const std::filesystem::path& folder)
+      : o_(folder), answering_(Answering<B>::saved(o_)) {}
 
-  index_t positions() const override { return model_.config().positions; }
+  index_t positions() const override { return o_.model.config().positions; }
+  std::vector<SiteInfo> sites() const override { return adapt::sites_of(o_.model); }
   const io::ModelFolder& folder() const override { return o_.folder; }
-  std::vector<std::int32_t> tokens(std::string_view text) const override {
-    o_.expect_language_model("learn a text");
-    return o_.words().encode(text).ids;
+  const text::AnyTokenizer& words() const override { return o_.words(); }
+
+  double evaluate(const AnyData& data) override {
+    Bare bare;
+    return answering_.evaluate(bare, data);
+  }
+  void answers(const AnyData& data, const std::function<void(index_t, std::span<const float>)>& f) override {
+    Bare bare;
+    answering_.answers(bare, data, f);
+  }
+  std::string generate(const std::string& prompt, const Continuation& how) override {
+    Bare bare;
+    return answering_.generate(bare, prompt, how);
   }
   States states(const std::vector<std::int32_t>& ids) override {
     Bare bare;
-    return states_of(o_, bare, ids);
+    return answering_.states(bare, ids);
   }
-  std::vector<SiteInfo> sites() const override { return adapt::sites_of(model_); }
-  adapt::SiteScores probe(const nn::Sequences& samples, const adapt::Page& page) override {
-    return adapt::probe(b_, model_, samples, page);
+  void merge(const std::filesystem::path& to) override { io::write_merged(o_.folder, {}, to); }
+  adapt::SiteScores probe(const nn::Sequences& samples, const adapt::Page& page, const Goal& goal) override {
+    auto asked = Answering<B>::beginning(o_, goal, page.seed);
+    return adapt::probe(o_.b, o_.model, samples, page, asked.objective());
   }
-  std::unique_ptr<Run> attach(const Choice& c, const adapt::SiteScores& scores) override {
+  std::unique_ptr<Run> attach(const Choice& c, const adapt::SiteScores& scores, const Goal& goal) override {
     const auto& m = method_named(c.method);
     expects(!m.by_site_score() || !scores.values.empty(), "the method '", c.method,
             "' places by PAGE: probe first");
     const auto at = placement(c, m.where, scores);
-    return of(m.score == Score::none ? attach_fixed(b_, model_, c, m.adapter, at)
-                                     : attach_moving(b_, model_, c, m.adapter, m.score, at));
+    return std::make_unique<RunOnCpu>(o_,
+                                      m.score == Score::none
+                                          ? attach_fixed(o_.b, o_.model, c, m.adapter, at)
+                                          : attach_moving(o_.b, o_.model, c, m.adapter, m.score, at),
+                                      Answering<B>::beginning(o_, goal, c.seed));
   }
   std::unique_ptr<Run> load(const std::filesystem::path& file) override {
     if (std::filesystem::is_directory(file)) return load_peft(file);
@@ -146,16 +164,12 @@ class ModelOnCpu final : public Model {
       return found != opened.metadata().end() && found->second == value;
     };
     const auto as = [&](auto method) {
-      return of(AnyAdapted<B>(io::load_adapter(b_, model_, method, file)));
+      return std::make_unique<RunOnCpu>(o_, AnyAdapted<B>(io::load_adapter(o_.b, o_.model, method, file)),
+                                        Answering<B>::saved(o_));
     };
     if (is("adapter", adapt::Dora<>::name)) return as(adapt::DoraLora{});
     if (is("parameterization", adapt::Svd::name)) return as(adapt::SvdLora{});
     return as(adapt::Lora{});
-  }
-  double evaluate(const train::Windows& data) override { return train::evaluate(b_, model_, data); }
-  std::string generate(const std::string& prompt, index_t n) override {
-    Bare bare;
-    return continued(o_, bare, prompt, n);
   }
 
  private:
@@ -174,10 +188,11 @@ class ModelOnCpu final : public Model {
   }
   std::unique_ptr<Run> load_peft(const std::filesystem::path& folder) {
     const auto as = [&](auto method) {
-      auto loaded =
-          io::peft::load(b_, model_, method, folder, [this](const SiteInfo& s) { return o_.module_of(s); });
+      auto loaded = io::peft::load(o_.b, o_.model, method, folder,
+                                   [this](const SiteInfo& s) { return o_.module_of(s); });
       for (const auto& w : loaded.warnings) std::cerr << "lorica: " << w << '\n';
-      return of(AnyAdapted<B>(std::move(loaded.adapted)));
+      return std::make_unique<RunOnCpu>(o_, AnyAdapted<B>(std::move(loaded.adapted)),
+                                        Answering<B>::saved(o_, loaded.saved));
     };
     switch (io::peft::kind_of(folder)) {
       case io::peft::Kind::dora:
@@ -190,12 +205,8 @@ class ModelOnCpu final : public Model {
         return as(adapt::Lora{});
     }
   }
-  std::unique_ptr<Run> of(AnyAdapted<B> adapted) {
-    return std::make_unique<RunOnCpu>(o_, std::move(adapted));
-  }
-  Opened o_;
-  B& b_ = o_.b;
-  const AnyModel& model_ = o_.model;
+  Opened<B> o_;
+  Answering<B> answering_;
 };
 
 }  // namespace

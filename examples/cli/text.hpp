@@ -5,13 +5,21 @@
 #include "run.hpp"
 
 #include <lorica/io/file.hpp>
-#include <lorica/train/data.hpp>
+#include <lorica/train/evaluate.hpp>
 
 #include <algorithm>
 
 namespace lorica::cli {
 
 using Bytes = std::vector<std::uint8_t>;
+
+/// A text as a model reads it: windows of tokens, and how many of its bytes one of them stands for.
+struct Text {
+  train::Windows windows;
+  double bytes_per_token = 1;
+  /// Nats a token to bits a byte.
+  [[nodiscard]] double bits(double nats) const { return train::bits(nats) / bytes_per_token; }
+};
 
 /// One document a file; empty files inside a folder are passed over.
 inline std::vector<Bytes> read_documents(const std::vector<std::string>& names) {
@@ -40,8 +48,10 @@ inline Bytes joined(const std::vector<Bytes>& documents) {
 inline index_t usual_length(const Model& model) { return std::min<index_t>(model.positions(), 256); }
 
 inline Text text_of(const Model& model, const Bytes& text, index_t length, const std::string& name) {
+  expects(model.folder().language_model, "'", model.folder().path.string(),
+          "' is no causal language model: it cannot learn a text");
   try {
-    auto tokens = model.tokens({reinterpret_cast<const char*>(text.data()), text.size()});
+    auto tokens = model.words().encode({reinterpret_cast<const char*>(text.data()), text.size()}).ids;
     const double each = double(text.size()) / double(std::max<std::size_t>(tokens.size(), 1));
     return {train::Windows(std::move(tokens), {.length = length}), each};
   } catch (const ConfigError& e) {

@@ -7,3 +7,4 @@
 #include <lorica/text/bytes.hpp>
 #include <lorica/text/llama2c.hpp>
 #include <lorica/text/load.hpp>
+#include <lorica/text/stop.hpp>

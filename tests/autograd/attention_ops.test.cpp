@@ -275,6 +275,32 @@ TEST_CASE("sequences do not see each other", "[autograd][attention]") {
   CHECK(together == first);
 }
 
+TEMPLATE_TEST_CASE("a sequence in two batches turns and attends as in one", "[autograd][attention]",
+                   LORICA_BACKENDS) {
+  using B = TestType;
+  B b;
+  const index_t n = 9, before = 5;
+  const AttentionShape s{4, 2, 6, true, 0.4, 4};
+  const MasterTensor<B> frequency(b, 1, 3, std::vector<double>{1, 0.5, 0.25});
+  const auto part = [&](Seed seed, index_t cols, index_t first) {
+    const auto all = test::random_numbers(seed, n * cols);
+    return Tensor<B>(b, n - first, cols,
+                     std::span<const double>(all).subspan(static_cast<std::size_t>(first * cols)));
+  };
+  Tape<B> tape(b, false);
+  const auto k = tape.constant(part(2, 12, 0)), v = tape.constant(part(3, 12, 0));
+  const Ragged<B> all(b, {0, n}), last(b, {0, n - before}, before);
+  CHECK(last.rows() == n - before);
+  const auto turned = [&](const Ragged<B>& where, index_t first) {
+    return rotary(tape.constant(part(1, 24, first)), where, frequency);
+  };
+  const auto whole = attention(turned(all, 0), k, v, all, s).value().template host<double>(b);
+  const auto rest = attention(turned(last, before), k.value().cref(), v.value().cref(), last, s)
+                        .value()
+                        .template host<double>(b);
+  CHECK(test::relative_error(rest, {whole.begin() + before * 24, whole.end()}) < test::tolerance<B>());
+}
+
 TEMPLATE_TEST_CASE("rotary turns: the norm stays, and turning back restores", "[autograd][rotary]",
                    LORICA_BACKENDS) {
   using B = TestType;
@@ -400,4 +426,29 @@ TEST_CASE("a ragged batch has no empty sequence", "[autograd][errors]") {
   CHECK(message({0, 3, 2}) == "Ragged: sequence 1 reaches from row 3 to 2, expected at least one row");
   CHECK(message({1, 3}) == "Ragged: the first offset is not 0, expected 0");
   CHECK(message({}) == "Ragged: the first offset is missing, expected 0");
+}
+
+TEST_CASE("rows that came before are those of one sequence, and have no gradient", "[autograd][errors]") {
+  using B = test::Reference;
+  B b;
+  const auto message = [&](std::vector<index_t> offsets, index_t before) {
+    return test::error_of<ConfigError>([&] { Ragged<B>(b, offsets, before); });
+  };
+  CHECK(message({0, 2, 3}, 4) ==
+        "Ragged: 4 rows before 2 sequences, expected none, or some before a single one");
+  CHECK(message({0, 2}, -1) ==
+        "Ragged: -1 rows before 1 sequences, expected none, or some before a single one");
+  const Ragged<B> where(b, {0, 2}, 3);
+  const AttentionShape s{1, 1, 4, true, 1.0};
+  Parameter<B> q{"q", zeros<double>(b, 2, 4)}, k{"k", zeros<double>(b, 5, 4)};
+  Tape<B> tape(b);
+  const auto two = tape.constant(zeros<double>(b, 2, 4)), five = tape.constant(zeros<double>(b, 5, 4));
+  CHECK(test::error_of<ShapeError>([&] { (void)attention(two, two, two, where, s); }) ==
+        "attention: k is [2, 4], expected [5, 4]");
+  CHECK(attention(two, five, five, where, s).shape() == Shape{2, 4});
+  CHECK(test::error_of<ConfigError>([&] { (void)attention(two, tape.leaf(k), five, where, s); }) ==
+        "attention: a gradient is asked for in a batch with 3 rows before it, expected none");
+  CHECK(test::error_of<ConfigError>([&] {
+          (void)attention(tape.leaf(q), five.value().cref(), five.value().cref(), where, s);
+        }) == "attention: q has a gradient, keys and values that stand off the tape have none");
 }

@@ -100,6 +100,33 @@ template <class B> void check(B& b, AttentionShape shape, const std::vector<inde
   REQUIRE(test::relative_error(dv.template host<double>(b), want.dv) < tolerance);
 }
 
+/// The last rows of one sequence asking alone, against the same rows of all asking together.
+template <class B> void check_last_rows(B& b, AttentionShape shape, index_t n, index_t before) {
+  using T = typename B::scalar;
+  using M = typename B::master;
+  const index_t wide = shape.heads * shape.head_dim, narrow = shape.kv_heads * shape.head_dim;
+  shape.scale = 1 / std::sqrt(double(shape.head_dim));
+  const auto numbers = test::random_numbers(1, n * wide);
+  const Tensor<B> k(b, n, narrow, test::random_numbers(2, n * narrow)),
+      v(b, n, narrow, test::random_numbers(3, n * narrow));
+  const auto asked = [&](index_t first) {
+    const index_t rows = n - first;
+    const Tensor<B> q(b, rows, wide, std::span(numbers).subspan(static_cast<std::size_t>(first * wide)));
+    Tensor<B> o(b, rows, wide);
+    MasterTensor<B> lse(b, shape.heads, rows);
+    const Integers<B> begin(b, std::vector<std::int32_t>(static_cast<std::size_t>(rows))),
+        end(b, std::vector<std::int32_t>(static_cast<std::size_t>(rows), static_cast<std::int32_t>(rows)));
+    b.for_each_index(rows * shape.heads, row::Attend<T, M>{{shape, rows, begin.data(), end.data(), q.ref(),
+                                                            k.ref(), v.ref(), lse.data(), first},
+                                                           o.ref()});
+    return o.template host<double>(b);
+  };
+  auto want = asked(0);
+  want.erase(want.begin(), want.begin() + before * wide);
+  CAPTURE(shape.heads, shape.head_dim, shape.causal, shape.window, before);
+  REQUIRE(asked(before) == want);
+}
+
 }  // namespace
 
 TEMPLATE_TEST_CASE("portable attention and its gradients are the textbook's", "[core][attention]",
@@ -114,4 +141,18 @@ TEMPLATE_TEST_CASE("portable attention and its gradients are the textbook's", "[
     check(b, {.heads = 2, .kv_heads = 1, .head_dim = row::max_head_dim, .causal = causal}, {3});
     check(b, {.heads = 2, .kv_heads = 2, .head_dim = 4, .causal = causal}, {1});
   }
+}
+
+TEMPLATE_TEST_CASE("portable attention answers the last rows as it answers all", "[core][attention]",
+                   LORICA_BACKENDS) {
+  TestType b;
+  for (const index_t window : {-1, 0, 1, 4, 30})  // -1: not causal
+    for (const index_t before : {1, 5, 22}) {
+      const bool causal = window >= 0;
+      const index_t seen = std::max<index_t>(window, 0);
+      check_last_rows(b, {.heads = 1, .kv_heads = 1, .head_dim = 3, .causal = causal, .window = seen}, 23,
+                      before);
+      check_last_rows(b, {.heads = 4, .kv_heads = 2, .head_dim = 16, .causal = causal, .window = seen}, 23,
+                      before);
+    }
 }

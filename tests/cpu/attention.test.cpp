@@ -110,3 +110,29 @@ TEST_CASE("blocked attention holds a block's scores, not a sequence's", "[cpu][a
                     block = 2 * 64 * 1000 * sizeof(float);
   REQUIRE(both.b.pool().peak() - before < (results + block) * 9 / 8 + 1024);
 }
+
+TEMPLATE_TEST_CASE("blocked attention answers the last rows as it answers all", "[cpu][attention]", double,
+                   float) {
+  for (const index_t window : {-1, 0, 2, 40, 64, 150})  // -1: not causal
+    for (const index_t before : {1, 63, 64, 130, 199}) {
+      AttentionShape s{4, 2, 16, window >= 0, 1, std::max<index_t>(window, 0)};
+      CAPTURE(window, before);
+      Both<TestType> all(s, {200});
+      const auto want = all.run(true);
+      auto& b = all.b;
+      const index_t rows = 200 - before;
+      Tensor<cpu::EigenBackend<TestType>> o(b, rows, all.q.cols()), lse(b, s.heads, rows);
+      b.attention({all.shape, std::vector<index_t>{0, rows}, all.q.cref().slice(before, rows), all.k.cref(),
+                   all.v.cref(), o.ref(), lse.data(), before});
+      const auto rows_of = [&](const std::vector<double>& x, index_t from, index_t count) {
+        return std::vector<double>(x.begin() + from, x.begin() + from + count);
+      };
+      CHECK(test::relative_error(o.template host<double>(b), rows_of(want[0], before * o.cols(), o.size())) <
+            test::tolerance_of<TestType>());
+      const auto by_head = lse.template host<double>(b);
+      for (index_t h = 0; h < s.heads; ++h)
+        CHECK(
+            test::relative_error(rows_of(by_head, h * rows, rows), rows_of(want[1], h * 200 + before, rows)) <
+            test::tolerance_of<TestType>());
+    }
+}

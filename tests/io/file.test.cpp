@@ -158,6 +158,32 @@ TEST_CASE("a mapped file has the file's bytes, also after a move", "[io][file]")
   REQUIRE(has(thrown<FileError>([&] { io::MappedFile("/dev/null"); }), "device"));
 }
 
+TEST_CASE("what was forgotten of a mapped file is read again", "[io][file]") {
+  const Scratch scratch;
+  std::string large(100'000, 'x');
+  for (std::size_t i = 0; i < large.size(); ++i) large[i] = static_cast<char>(i % 127);
+  const io::MappedFile map(scratch.file("large", large));
+  const auto same = [&] { return std::memcmp(map.bytes().data(), large.data(), large.size()) == 0; };
+  REQUIRE(same());
+  map.forget(map.bytes().subspan(5000, 60'000));
+  REQUIRE(same());
+  map.forget(map.bytes());
+  map.forget(map.bytes().subspan(large.size()));
+  REQUIRE(same());
+}
+
+TEST_CASE("a folder beside is gone with what is in it", "[io][file]") {
+  const Scratch scratch;
+  {
+    const io::detail::Beside beside(scratch.folder());
+    std::ofstream(beside.path() / "some") << "text";
+    REQUIRE(std::filesystem::exists(beside.path() / "some"));
+    REQUIRE(scratch.entries() == 1);
+  }
+  REQUIRE(scratch.entries() == 0);
+  REQUIRE(has(thrown<FileError>([&] { io::detail::Beside(scratch / "none"); }), "takes no new folder"));
+}
+
 TEST_CASE("a mapping outlives the name: renaming over a mapped file is safe", "[io][file]") {
   const Scratch scratch;
   const auto path = scratch.file("weights", "old");

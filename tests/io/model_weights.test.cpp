@@ -4,6 +4,7 @@
 #include "io/scratch.hpp"
 #include "support/catch.hpp"
 
+#include <cstring>
 #include <numeric>
 
 using namespace lorica;
@@ -49,6 +50,56 @@ TEST_CASE("a tensor of floats is used where it lies, others are converted a stre
   b.copy(3, two);
   CHECK(two == std::vector<float>{4, 5});
   CHECK(weights.numbers("d", {1, 6}).list() == counted(6));  // a vector is [1, n] here
+  CHECK(a.list() == counted(6));                             // also after its pages were forgotten
+  CHECK(std::ranges::equal(a.held(), counted(6)));
+}
+
+TEST_CASE("a large tensor is read by several threads", "[io][model_weights]") {
+  const test::Scratch scratch;
+  constexpr index_t rows = 700, cols = 1001;
+  std::vector<float> all(static_cast<std::size_t>(rows * cols));
+  for (std::size_t i = 0; i < all.size(); ++i) all[i] = static_cast<float>(i % 251);
+  io::SafeTensorsWriter out;
+  out.add("w", {rows, cols}, all);
+  out.add_bf16("b", {rows, cols}, all);
+  out.write(scratch / "model.safetensors");
+  const io::ModelWeights weights(scratch.folder());
+  CHECK(weights.numbers("w", {rows, cols}).list() == all);
+  CHECK(weights.numbers("b", {rows, cols}).list() == all);
+  std::vector<float> turned(all.size());
+  for (std::size_t i = 0; i < all.size(); ++i) turned[i % cols * rows + i / cols] = all[i];
+  CHECK(weights.numbers("w", {cols, rows}, true).list() == turned);
+  CHECK(weights.numbers("b", {cols, rows}, true).list() == turned);
+}
+
+TEST_CASE("one file of another format: those tensors that are named, rows of heads in our order",
+          "[io][model_weights]") {
+  const test::Scratch scratch;
+  std::string bytes(4 + 4 * 20, 'x');
+  for (int i = 0; i < 20; ++i) {
+    const auto x = static_cast<float>(i);
+    std::memcpy(bytes.data() + 4 + 4 * i, &x, 4);
+  }
+  const auto file = std::make_shared<const io::SafeTensors>(
+      scratch.file("m", bytes), 4,
+      std::vector<io::TensorInfo>{{"plain", io::Dtype::F32, {2, 2}, 0, 16},
+                                  {"unread", io::Dtype::F32, {4}, 16, 32},
+                                  {"pairs", io::Dtype::F32, {6, 2}, 32, 80}});
+  const io::ModelWeights weights(file, {{"plain", 0}, {"pairs", 6}});
+  CHECK(weights.contains("plain"));
+  CHECK_FALSE(weights.contains("unread"));
+  CHECK(weights.in_order("plain"));
+  CHECK_FALSE(weights.in_order("pairs"));
+  index_t tensors = 0;
+  weights.for_each([&](const io::SafeTensors&, const io::TensorInfo&) { ++tensors; });
+  CHECK(tensors == 2);
+  CHECK(weights.numbers("plain", {2, 2}).list() == std::vector<float>{0, 1, 2, 3});
+  const auto pairs = weights.numbers("pairs", {6, 2});
+  CHECK(pairs.held().empty());
+  CHECK(pairs.list() == std::vector<float>{8, 9, 12, 13, 16, 17, 10, 11, 14, 15, 18, 19});
+  std::vector<float> middle(3);
+  pairs.copy(5, middle);
+  CHECK(middle == std::vector<float>{17, 10, 11});
 }
 
 TEST_CASE("a matrix may be stored transposed, a table may have rows that are not read",
@@ -110,6 +161,7 @@ TEST_CASE("a family's names, with or without its prefix, and the old names of no
   const auto weights = std::make_shared<const io::ModelWeights>(scratch.folder());
   const nn::Names names{
       .family = "toy", .prefix = "model.", .parts = parts, .transposed = true, .first_position = 1};
+  CHECK(io::names_in(*weights, names).prefix.empty());
   const auto from = io::source(weights, names);
   CHECK(from("embedding.weight", {2, 2}).list() == counted(4));
   CHECK(from("positions.weight", {2, 2}).list() == std::vector<float>{3, 4, 5, 6});

@@ -110,3 +110,34 @@ TEST_CASE("a file that cannot be written leaves the older one whole", "[io][safe
   REQUIRE(SafeTensors(scratch / "t").read<float>("w")[0] == 2.0F);
   REQUIRE(scratch.entries() == 1);
 }
+
+TEST_CASE("a tensor given as a stream is asked for when the file is written", "[io][safetensors]") {
+  const Scratch scratch;
+  const std::vector<float> values{1, 2, 3};
+  const auto bytes = std::as_bytes(std::span(values));
+  std::vector<std::string> asked;
+  const auto stream = [&](const std::string& name, std::size_t first) {
+    return [&, name, first](const SafeTensorsWriter::Put& put) {
+      asked.push_back(name);
+      put(bytes.first(first));
+      put(bytes.subspan(first));
+    };
+  };
+  SafeTensorsWriter writer;
+  writer.add("b", Dtype::F32, {3}, stream("b", 5));
+  writer.add("a", Dtype::F32, {1, 3}, stream("a", 12));
+  writer.add("c", {1}, std::vector<double>{4});
+  REQUIRE(asked.empty());
+  writer.write(scratch / "t");
+  REQUIRE(asked == std::vector<std::string>{"a", "b"});
+  const SafeTensors file(scratch / "t");
+  REQUIRE(file.read<float>("a", {1, 3}) == values);
+  REQUIRE(file.read<float>("b", {3}) == values);
+  REQUIRE(file.read<double>("c", {1}) == std::vector<double>{4});
+  writer.add("d", Dtype::F32, {4}, stream("d", 3));
+  REQUIRE(has(thrown<ConfigError>([&] { writer.write(scratch / "t"); }),
+              "tensor \"d\": its stream gave 12 bytes, but F32 of shape [4] needs 16"));
+  REQUIRE(file.read<float>("b") == values);
+  REQUIRE(SafeTensors(scratch / "t").tensors().size() == 3);
+  REQUIRE(scratch.entries() == 1);
+}

@@ -68,3 +68,27 @@ TEST_CASE("a batch knows each row's place, and which rows have a target", "[nn][
   CHECK(batch.targets_in(0) == 2);
   CHECK(batch.targets_in(1) == 0);
 }
+
+TEST_CASE("a batch with a past goes on where that ends", "[nn][batch]") {
+  using B = test::Reference;
+  B b;
+  nn::Past<B> past;
+  nn::Sequences one;
+  one.add(Ids{4, 5, 6}, {});
+  const nn::Batch<B> first(b, one, &past);
+  CHECK(first.where.before == 0);
+  CHECK(first.past == &past);
+  Tape<B> tape(b, false);
+  const auto rows = tape.constant(zeros<double>(b, 3, 2));
+  past.append(0, 0, rows, rows);
+  const nn::Batch<B> second(b, one, &past), apart(b, one);
+  CHECK(second.rows() == 3);
+  CHECK(second.where.before == 3);
+  CHECK(second.places.host == Ids{3, 4, 5});
+  CHECK(host(b, second.where.position) == Ids{3, 4, 5});
+  CHECK(host(b, second.where.begin) == Ids{0, 0, 0});
+  CHECK(apart.past == nullptr);
+  CHECK(apart.places.host == Ids{0, 1, 2});
+  CHECK(error_of<ConfigError>([&] { nn::Batch<B>(b, two(), &past); }) ==
+        "Batch: 2 sequences continue one past, expected 1");
+}

@@ -12,6 +12,11 @@
   check-load FOLDER...      opens folders that lorica wrote (the hidden test "folders for PEFT to open", which writes to
                             LORICA_PEFT_OUT) on tiny models with the weights of expected.safetensors, and compares what
                             they do to every weight, and the heads.
+  check-merged FOLDER...    opens folders of merged models, called <name>_..., with transformers and compares logits with
+                            those of the model DIR/<name> (--models DIR) with PEFT's own merge of the adapter in it, which
+                            is the folder of the same name in ADAPTERS (--adapters ADAPTERS); without adapters, with
+                            those of the model itself:
+                              lorica merge --model DIR/gpt2 --adapter ADAPTERS/gpt2_lora --out FOLDER
 
 Needs torch, transformers, peft and safetensors. The committed folders: torch 2.15.0, transformers 5.23.0, peft 0.21.2:
   python peft_roundtrip.py make peft
@@ -177,6 +182,30 @@ def check(folders, models, ids_file):
     return worst < 1e-5
 
 
+def class_of(folder):
+    return getattr(tf, json.loads((folder / "config.json").read_text())["architectures"][0])
+
+
+def check_merged(folders, models, adapters):
+    worst = 0.0
+    for folder in folders:
+        base = models / folder.name.split("_")[0]
+        theirs = class_of(base).from_pretrained(base, dtype=torch.float32)
+        if adapters:
+            theirs = PeftModel.from_pretrained(theirs, adapters / folder.name).merge_and_unload()
+        ours, said = class_of(folder).from_pretrained(folder, dtype=torch.float32, output_loading_info=True)
+        faults = {k: v for k, v in said.items() if v}
+        assert not faults, (folder, faults)
+        most = 0.0
+        for ids in IDS:
+            with torch.no_grad():
+                a, b = (m.eval()(input_ids=torch.tensor([ids])).logits.double() for m in (ours, theirs))
+            most = max(most, difference(a, b))
+        print(f"{folder.name:24} {type(ours).__name__:36} logits apart by {most:.1e}")
+        worst = max(worst, most)
+    return worst < 1e-5
+
+
 def check_load(folders):
     worst, silent = 0.0, True
     print(f"{'folder':24} {'type':8} modules  {'W apart':>8}  {'b apart':>8}  warnings")
@@ -220,6 +249,10 @@ def main():
     one.add_argument("folders", type=Path, nargs="+")
     one.add_argument("--models", type=Path)
     one.add_argument("--ids", type=Path)
+    one = verbs.add_parser("check-merged")
+    one.add_argument("folders", type=Path, nargs="+")
+    one.add_argument("--models", type=Path, required=True)
+    one.add_argument("--adapters", type=Path)
     one = verbs.add_parser("check-load")
     one.add_argument("folders", type=Path, nargs="+")
     a = parser.parse_args()
@@ -228,7 +261,12 @@ def main():
     tf.logging.set_verbosity_error()
     if a.verb == "make":
         return make(a.out, a.models)
-    good = check(a.folders, a.models, a.ids) if a.verb == "check" else check_load(a.folders)
+    if a.verb == "check":
+        good = check(a.folders, a.models, a.ids)
+    elif a.verb == "check-merged":
+        good = check_merged(a.folders, a.models, a.adapters)
+    else:
+        good = check_load(a.folders)
     print("all agree" if good else "NOT all agree")
     sys.exit(0 if good else 1)
 

@@ -8,14 +8,14 @@ using tasks::ChatTemplate;
 using Pieces = std::vector<tasks::Piece>;
 
 namespace {
-const char* const text =
+const char* const three_roles =
     "{\"begin\": \"<s>\", \"end\": \"</s>\", \"roles\": {\"system\": \"{{{content}}}\\n\", "
     "\"user\": \"U: {content}\\n\","
     " \"assistant\": \"A: {content}.\\n\"}}";
 }  // namespace
 
 TEST_CASE("loss is on the content of a reply and what ends it", "[tasks][chat]") {
-  const ChatTemplate chat = tasks::chat_template(io::json::parse(text));
+  const ChatTemplate chat = tasks::chat_template(io::json::parse(three_roles));
   const tasks::Conversation turns = {
       {"system", "be"}, {"user", "1?"}, {"assistant", "2"}, {"user", "3?"}, {"assistant", "4"}};
   CHECK(chat.pieces(turns) ==

@@ -5,6 +5,7 @@
 
 using namespace lorica;
 using text::Part;
+using Ids = std::vector<std::int32_t>;
 
 namespace {
 using Pairs = std::vector<std::pair<std::string, std::string>>;
@@ -21,7 +22,6 @@ std::vector<std::int32_t> ids(const text::Bpe& bpe, std::string_view word) {
   for (const Part& part : parts) out.push_back(part.id);
   return out;
 }
-using Ids = std::vector<std::int32_t>;
 }  // namespace
 
 TEST_CASE("neighbours merge in the order of the merges", "[text][bpe]") {

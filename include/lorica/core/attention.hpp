@@ -30,14 +30,16 @@ struct AttentionShape {
   }
 };
 
-/// o = softmax(scale q k^T, within each sequence) v, and the log-sum-exp of each row and head.
+/// o = softmax(scale q k^T, within each sequence) v, and the log-sum-exp of each row and head. A single
+/// sequence may have keys and values of rows `before` those that ask.
 template <class T> struct AttentionCall {
   AttentionShape shape;
   std::span<const index_t> offsets;  // [sequences + 1], on the host
   MatrixRef<const T> q;              // [n, heads * head_dim]
-  MatrixRef<const T> k, v;           // [n, kv_heads * head_dim]
+  MatrixRef<const T> k, v;           // [before + n, kv_heads * head_dim]
   MatrixRef<T> o;                    // [n, heads * head_dim]
   T* lse;                            // [heads, n]
+  index_t before = 0;
 };
 /// dq, dk, dv from dO and what the forward left; they are overwritten.
 template <class T> struct AttentionGradientCall {
@@ -68,14 +70,15 @@ template <class T, class M> struct Heads {
   const std::int32_t* begin;  // [n]
   const std::int32_t* end;    // [n]
   MatrixRef<const T> q, k, v;
-  M* lse;  // [heads, n]
+  M* lse;              // [heads, n]
+  index_t before = 0;  // rows of k and v before the first that asks; 0 where gradients are wanted
 
   LORICA_HD const T* query(index_t i, index_t h) const { return q.row(i) + h * shape.head_dim; }
   LORICA_HD index_t group(index_t h) const { return h / (shape.heads / shape.kv_heads); }
   LORICA_HD const T* key(index_t j, index_t g) const { return k.row(j) + g * shape.head_dim; }
   LORICA_HD const T* value(index_t j, index_t g) const { return v.row(j) + g * shape.head_dim; }
-  LORICA_HD index_t first(index_t i) const { return begin[i] + shape.first_seen(i - begin[i]); }
-  LORICA_HD index_t last(index_t i) const { return shape.causal ? i + 1 : index_t(end[i]); }
+  LORICA_HD index_t first(index_t i) const { return begin[i] + shape.first_seen(before + i - begin[i]); }
+  LORICA_HD index_t last(index_t i) const { return before + (shape.causal ? i + 1 : index_t(end[i])); }
   LORICA_HD const T* value_of(index_t j, index_t h) const { return value(j, group(h)); }
   LORICA_HD M dot(const T* a, const T* b) const { return head_dot<M>(a, b, shape.head_dim); }
   LORICA_HD M score(index_t i, index_t j, index_t h) const {

@@ -39,20 +39,21 @@ template <class F> void each_task(const AttentionShape& s, std::span<const index
 template <class T> void attention_forward(const std::shared_ptr<Pool>& pool, const AttentionCall<T>& c) {
   const auto& s = c.shape;
   detail::each_task(s, c.offsets, [&](index_t begin, index_t n, index_t g) {
-    const index_t group = s.heads / s.kv_heads;
-    Buffer<T> scores(pool, std::min(n, detail::block_rows) * n);
-    const auto k = detail::part(c.k, begin, n, g, s.head_dim), v = detail::part(c.v, begin, n, g, s.head_dim);
+    const index_t group = s.heads / s.kv_heads, all = c.before + n;
+    Buffer<T> scores(pool, std::min(n, detail::block_rows) * all);
+    const auto k = detail::part(c.k, begin, all, g, s.head_dim);
+    const auto v = detail::part(c.v, begin, all, g, s.head_dim);
     for (index_t h = g * group; h < (g + 1) * group; ++h) {
       const auto q = detail::part(c.q, begin, n, h, s.head_dim);
       const auto o = detail::part(c.o, begin, n, h, s.head_dim);
       T* lse = c.lse + h * c.q.rows + begin;
       for (index_t i = 0; i < n; i += detail::block_rows) {
-        const index_t rows = std::min(detail::block_rows, n - i), low = s.first_seen(i);
-        const index_t width = (s.causal ? i + rows : n) - low;
+        const index_t rows = std::min(detail::block_rows, n - i), at = c.before + i, low = s.first_seen(at);
+        const index_t width = (s.causal ? at + rows : all) - low;
         const MatrixRef<T> p(scores.data(), rows, width);
         EigenGemm::product(Trans::no, Trans::yes, T(1), q.slice(i, rows), k.slice(low, width), T(0), p);
         for (index_t r = 0; r < rows; ++r) {
-          const index_t unseen = s.first_seen(i + r) - low, end = s.causal ? i + r + 1 - low : width;
+          const index_t unseen = s.first_seen(at + r) - low, end = s.causal ? at + r + 1 - low : width;
           lse[i + r] = row::softmax(p.row(r) + unseen, end - unseen, width - unseen, static_cast<T>(s.scale));
           for (index_t j = 0; j < unseen; ++j) p.row(r)[j] = T(0);
         }

@@ -169,6 +169,28 @@ class Temporary {
   std::filesystem::path path_;
 };
 
+/// A new folder below another, gone with all that is in it when the object is.
+class Beside {
+ public:
+  explicit Beside(const std::filesystem::path& folder) {
+    static std::atomic<unsigned> count{0};
+    path_ = folder / message(".lorica-", ::getpid(), '-', count++, ".tmp");
+    std::error_code why;
+    const bool made = std::filesystem::create_directory(path_, why);
+    expects<FileError>(made, "cannot write '", folder.string(), "': it takes no new folder (", why.message(),
+                       ')');
+  }
+  Beside(Beside&&) = delete;
+  ~Beside() {
+    std::error_code ignored;
+    std::filesystem::remove_all(path_, ignored);
+  }
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
 }  // namespace detail
 
 /// The whole file as text. Throws FileError where it is missing, unreadable, a directory or empty.
@@ -224,6 +246,20 @@ inline void write_atomically(const std::filesystem::path& path, std::string_view
   });
 }
 
+/// This memory will be written from end to end: the system may hand it out in pages of megabytes, which it
+/// clears at once. Without a word about it, the first touch of memory costs more than reading a file into it.
+inline void about_to_fill(std::span<std::byte> memory) noexcept {
+#if defined(MADV_HUGEPAGE)
+  constexpr std::uintptr_t large = std::uintptr_t(2) << 20;  // on x86-64; elsewhere a multiple or a part
+  const auto address = reinterpret_cast<std::uintptr_t>(memory.data());
+  const auto begin = (address + large - 1) / large * large, end = (address + memory.size()) / large * large;
+  if (begin < end)
+    static_cast<void>(::madvise(memory.data() + (begin - address), end - begin, MADV_HUGEPAGE));
+#else
+  static_cast<void>(memory);
+#endif
+}
+
 /// A regular file as read-only memory; pages are read when touched, and shared with other processes.
 ///
 /// Move-only; the bytes live as long as the object, wherever it is moved. An empty file has no bytes.
@@ -257,6 +293,15 @@ class MappedFile {
 
   [[nodiscard]] std::span<const std::byte> bytes() const {
     return {static_cast<const std::byte*>(at_), size_};
+  }
+  /// These bytes of it have been read: their pages no longer count as memory of this process. Whoever reads
+  /// them again gets them again.
+  void forget(std::span<const std::byte> part) const noexcept {
+    if (part.empty()) return;
+    static const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+    const auto begin = static_cast<std::size_t>(part.data() - bytes().data()) / page * page;
+    const auto end = static_cast<std::size_t>(part.data() - bytes().data()) + part.size();
+    static_cast<void>(::madvise(static_cast<std::byte*>(at_) + begin, end - begin, MADV_DONTNEED));
   }
 
  private:

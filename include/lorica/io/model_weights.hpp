@@ -5,6 +5,7 @@
 #pragma once
 
 #include <lorica/io/config_file.hpp>
+#include <lorica/io/decode.hpp>
 #include <lorica/io/safetensors.hpp>
 #include <lorica/nn/models/names.hpp>
 #include <lorica/nn/weights.hpp>
@@ -13,37 +14,10 @@
 
 namespace lorica::io {
 
-namespace detail {
-/// `to.size()` numbers of a stored type, from the first-th on.
-template <class Stored, class Decode>
-void decode_stretch(std::span<const std::byte> raw, index_t first, index_t stride, std::span<float> to,
-                    Decode number) {
-  const std::byte* at = raw.data() + static_cast<std::size_t>(first) * sizeof(Stored);
-  for (float& x : to) {
-    Stored stored;  // copied out: nothing promises alignment
-    std::memcpy(&stored, at, sizeof stored);
-    x = static_cast<float>(number(stored));
-    at += static_cast<std::size_t>(stride) * sizeof(Stored);
-  }
-}
-inline void decode_stretch(Dtype dtype, std::span<const std::byte> raw, index_t first, index_t stride,
-                           std::span<float> to) {
-  switch (dtype) {
-    case Dtype::F64:
-      return decode_stretch<double>(raw, first, stride, to, std::identity{});
-    case Dtype::F32:
-      return decode_stretch<float>(raw, first, stride, to, std::identity{});
-    case Dtype::F16:
-      return decode_stretch<std::uint16_t>(raw, first, stride, to, from_f16);
-    default:
-      return decode_stretch<std::uint16_t>(raw, first, stride, to, from_bf16);
-  }
-}
-}  // namespace detail
-
-/// All tensors of a folder, by name.
+/// All tensors of a model, by name.
 class ModelWeights {
  public:
+  /// Of a folder.
   explicit ModelWeights(const std::filesystem::path& folder) : folder_(folder) {
     const auto whole = folder / "model.safetensors", index = folder / "model.safetensors.index.json";
     if (std::filesystem::exists(whole)) {
@@ -59,54 +33,51 @@ class ModelWeights {
     }
   }
 
+  /// Of one file of another format, those tensors of it that are named. The number is 0, or that of rows of a
+  /// head, where the file has those two side by side that are turned together, and a model half a head apart.
+  ModelWeights(std::shared_ptr<const SafeTensors> file, const std::map<std::string, index_t>& names)
+      : folder_(file->path().parent_path()) {
+    for (const auto& [name, head] : names) stored_.emplace(name, Stored{file, head});
+    files_.push_back(std::move(file));
+  }
+
   [[nodiscard]] const std::filesystem::path& folder() const { return folder_; }
-  [[nodiscard]] bool contains(const std::string& name) const { return file_of_.contains(name); }
+  [[nodiscard]] bool contains(const std::string& name) const { return stored_.contains(name); }
+  /// Whether the rows of a tensor lie in the file in their order.
+  [[nodiscard]] bool in_order(const std::string& name) const { return stored_.at(name).head == 0; }
   /// f(file, tensor) for every tensor.
   template <class F> void for_each(F f) const {
     for (const auto& file : files_)
-      for (const TensorInfo& t : file->tensors()) f(*file, t);
+      for (const TensorInfo& t : file->tensors())
+        if (contains(t.name)) f(*file, t);
   }
 
   /// The numbers of a matrix [rows, cols] or vector [1, cols]. `transposed`: it is stored [cols, rows];
-  /// `skipped`: rows stored before the first.
+  /// `skipped`: rows stored before the first. What has been read of the file is forgotten again, but for what
+  /// is used where it lies.
   [[nodiscard]] nn::Numbers numbers(const std::string& name, Shape want, bool transposed = false,
                                     index_t skipped = 0) const {
-    const auto found = file_of_.find(name);
-    const auto& file = found == file_of_.end() ? files_.front() : found->second;
+    const auto found = stored_.find(name);
+    const auto [file, head] = found == stored_.end() ? Stored{files_.front(), 0} : found->second;
     const TensorInfo& t = file->info(name);  // or an error with the nearest name
-    std::vector<index_t> expected = {want.rows + skipped, want.cols};
-    if (transposed) std::swap(expected[0], expected[1]);
-    if (want.rows == 1 && t.shape.size() == 1) expected = {want.cols};
-    // A convolution's kernel: what follows the first extent is one row here.
-    if (t.shape.size() > 2 && t.shape[0] == want.rows && !transposed && skipped == 0 &&
-        std::accumulate(t.shape.begin() + 1, t.shape.end(), index_t(1), std::multiplies<>()) == want.cols)
-      expected = t.shape;
-    expects<FileError>(t.shape == expected, "'", file->path().string(), "': tensor ", json::quote(name),
-                       " is ", shape_text(t.shape), ", the configuration expects ", shape_text(expected));
-    expects<FileError>(
-        t.dtype == Dtype::F32 || t.dtype == Dtype::F16 || t.dtype == Dtype::BF16 || t.dtype == Dtype::F64,
-        "'", file->path().string(), "': tensor ", json::quote(name), " is ", dtype_name(t.dtype),
-        ", expected F32, F16, BF16 or F64");
-    const auto raw = file->bytes(name);
-    const index_t size = want.rows * want.cols, start = skipped * want.cols;
-    if (transposed)
-      return {size, [file, raw, dtype = t.dtype, want](index_t first, std::span<float> to) {
-                take_transposed(dtype, raw, want, first, to);
-              }};
+    check(*file, t, want, transposed, skipped);
+    const auto raw =
+        file->bytes(name).subspan(static_cast<std::size_t>(skipped * want.cols) * dtype_size(t.dtype));
+    const index_t size = want.rows * want.cols;
+    if (transposed) return {size, transposed_from(file, t.dtype, raw, want)};
+    if (head > 0) return {size, turned_from(file, t.dtype, raw, want.cols, head)};
+    auto copied = copied_from(file, t.dtype, raw);
     const auto address = reinterpret_cast<std::uintptr_t>(raw.data());
-    if (t.dtype == Dtype::F32 && address % alignof(float) == 0)
-      return {std::span(reinterpret_cast<const float*>(raw.data()) + start, static_cast<std::size_t>(size)),
-              file};
-    return {size, [file, raw, dtype = t.dtype, start](index_t first, std::span<float> to) {
-              detail::decode_stretch(dtype, raw, start + first, 1, to);
-            }};
+    if (t.dtype != Dtype::F32 || address % alignof(float) != 0) return {size, std::move(copied)};
+    return {std::span(reinterpret_cast<const float*>(raw.data()), static_cast<std::size_t>(size)), file,
+            std::move(copied)};
   }
 
  private:
   void open(const std::filesystem::path& path) {
     files_.push_back(std::make_shared<const SafeTensors>(path));
     for (const TensorInfo& t : files_.back()->tensors()) {
-      const bool fresh = file_of_.emplace(t.name, files_.back()).second;
+      const bool fresh = stored_.emplace(t.name, Stored{files_.back(), 0}).second;
       expects<FileError>(fresh, "'", path.string(), "': tensor ", json::quote(t.name),
                          " is in another shard as well");
     }
@@ -127,35 +98,92 @@ class ModelWeights {
                            " should be in ", json::quote(shard), ", which does not have it");
     }
   }
-  /// Numbers of W [rows, cols] from what is stored as W^T.
-  static void take_transposed(Dtype dtype, std::span<const std::byte> raw, Shape w, index_t first,
-                              std::span<float> to) {
-    index_t done = 0;
-    const auto n = static_cast<index_t>(to.size());
-    while (done < n) {
-      const index_t row = (first + done) / w.cols, col = (first + done) % w.cols;
-      const index_t count = std::min(n - done, w.cols - col);
-      detail::decode_stretch(dtype, raw, col * w.rows + row, w.rows,
-                             to.subspan(static_cast<std::size_t>(done), static_cast<std::size_t>(count)));
-      done += count;
-    }
+  static void check(const SafeTensors& file, const TensorInfo& t, Shape want, bool transposed,
+                    index_t skipped) {
+    std::vector<index_t> expected = {want.rows + skipped, want.cols};
+    if (transposed) std::swap(expected[0], expected[1]);
+    if (want.rows == 1 && t.shape.size() == 1) expected = {want.cols};
+    // A convolution's kernel: what follows the first extent is one row here.
+    if (t.shape.size() > 2 && t.shape[0] == want.rows && !transposed && skipped == 0 &&
+        std::accumulate(t.shape.begin() + 1, t.shape.end(), index_t(1), std::multiplies<>()) == want.cols)
+      expected = t.shape;
+    expects<FileError>(t.shape == expected, "'", file.path().string(), "': tensor ", json::quote(t.name),
+                       " is ", shape_text(t.shape), ", the configuration expects ", shape_text(expected));
+    expects<FileError>(
+        t.dtype == Dtype::F32 || t.dtype == Dtype::F16 || t.dtype == Dtype::BF16 || t.dtype == Dtype::F64,
+        "'", file.path().string(), "': tensor ", json::quote(t.name), " is ", dtype_name(t.dtype),
+        ", expected F32, F16, BF16 or F64");
   }
 
+  using File = std::shared_ptr<const SafeTensors>;
+  using Raw = std::span<const std::byte>;
+  static constexpr index_t piece = index_t(1) << 18;  // numbers that a thread reads before it forgets them
+
+  static nn::Numbers::Stretch copied_from(File file, Dtype dtype, Raw raw) {
+    return [file = std::move(file), dtype, raw](index_t first, std::span<float> to) {
+      const auto part = [&](index_t at, index_t n) {
+        const auto from = raw.subspan(static_cast<std::size_t>(first + at) * dtype_size(dtype),
+                                      static_cast<std::size_t>(n) * dtype_size(dtype));
+        decode(dtype, from, to.subspan(static_cast<std::size_t>(at), static_cast<std::size_t>(n)));
+        file->forget(from);
+      };
+      about_to_fill(std::as_writable_bytes(to));
+      detail::in_pieces(static_cast<index_t>(to.size()), piece, part);
+    };
+  }
+  /// W [rows, cols] from what is stored as W^T: every piece reads of all pages.
+  static nn::Numbers::Stretch transposed_from(File file, Dtype dtype, Raw raw, Shape w) {
+    return [file = std::move(file), dtype, raw, w](index_t first, std::span<float> to) {
+      const auto n = static_cast<index_t>(to.size()), tiles = std::max<index_t>(piece / w.cols / 16, 1);
+      about_to_fill(std::as_writable_bytes(to));
+      detail::in_pieces(n, tiles * 16 * w.cols, [&](index_t at, index_t count) {
+        decode_transposed(dtype, raw, w, first + at,
+                          to.subspan(static_cast<std::size_t>(at), static_cast<std::size_t>(count)));
+      });
+      if (first + n == w.rows * w.cols) file->forget(raw);
+    };
+  }
+  /// Rows (j, j + head / 2) from (2j, 2j + 1).
+  static nn::Numbers::Stretch turned_from(File file, Dtype dtype, Raw raw, index_t cols, index_t head) {
+    return [file = std::move(file), dtype, raw, cols, head](index_t first, std::span<float> to) {
+      const auto n = static_cast<index_t>(to.size());
+      for (index_t done = 0; done < n;) {
+        const index_t row = (first + done) / cols, col = (first + done) % cols, j = row % head;
+        const index_t from = row - j + (2 * j < head ? 2 * j : 2 * j - head + 1);
+        const index_t count = std::min(n - done, cols - col);
+        decode(dtype, raw.subspan(static_cast<std::size_t>(from * cols + col) * dtype_size(dtype)),
+               to.subspan(static_cast<std::size_t>(done), static_cast<std::size_t>(count)));
+        done += count;
+      }
+    };
+  }
+
+  /// Where a tensor lies, and as above how.
+  struct Stored {
+    File file;
+    index_t head;
+  };
   std::filesystem::path folder_;
-  std::vector<std::shared_ptr<const SafeTensors>> files_;
-  std::map<std::string, std::shared_ptr<const SafeTensors>> file_of_;
+  std::vector<File> files_;
+  std::map<std::string, Stored> stored_;
 };
 
+/// The table of a family for these weights: a file may leave its prefix out (a model saved without its head).
+inline nn::Names names_in(const ModelWeights& weights, nn::Names names) {
+  if (names.parts.empty()) return names;
+  const auto first = std::string(names.parts.front().theirs) + ".weight";
+  if (!weights.contains(std::string(names.prefix) + first) && weights.contains(first)) names.prefix = "";
+  return names;
+}
+
 /// The weights for the constructor of a model, under the names of its family; under our own, where its table
-/// is empty. A file may leave the prefix of the family out (a model saved without its head); gains and biases
-/// of norms may be called gamma and beta.
+/// is empty. Gains and biases of norms may be called gamma and beta.
 inline nn::Source source(std::shared_ptr<const ModelWeights> weights, nn::Names names) {
   if (names.parts.empty())
     return [weights = std::move(weights)](const std::string& name, Shape shape) {
       return weights->numbers(name, shape);
     };
-  const auto first = std::string(names.parts.front().theirs) + ".weight";
-  if (!weights->contains(std::string(names.prefix) + first) && weights->contains(first)) names.prefix = "";
+  names = names_in(*weights, names);
   return [weights = std::move(weights), names](const std::string& name, Shape shape) {
     std::string theirs = names.tensor(name);
     if (!weights->contains(theirs)) {

@@ -79,6 +79,13 @@ class SafeTensors {
     read_header();
     check_layout();
   }
+  /// A file of another format that holds tensors end to end as well, from a byte on; the list says which.
+  SafeTensors(std::filesystem::path path, std::size_t begin, std::vector<TensorInfo> tensors)
+      : path_(std::move(path)), file_(path_), data_begin_(begin), tensors_(std::move(tensors)) {
+    if (begin > file_.bytes().size())
+      refuse("the file has ", file_.bytes().size(), " bytes, expected at least ", begin);
+    check_layout();
+  }
 
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
   /// All tensors, in the order of their data.
@@ -102,6 +109,8 @@ class SafeTensors {
     const TensorInfo& tensor = info(name);
     return data().subspan(tensor.begin, tensor.end - tensor.begin);
   }
+  /// A part of them has been read, see MappedFile.
+  void forget(std::span<const std::byte> part) const noexcept { file_.forget(part); }
 
   /// The tensor's elements, row-major, as T.
   ///

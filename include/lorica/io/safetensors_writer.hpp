@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <cstring>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <optional>
 #include <set>
@@ -25,22 +26,29 @@
 
 namespace lorica::io {
 
-/// Collects tensors (it keeps a copy of each) and writes them at once.
+/// Collects tensors and writes them at once. It keeps a copy of those that are given as numbers; those given
+/// as a stream need no memory but their own.
 ///
 /// A name given twice, a name that is not UTF-8 or is "__metadata__", or data that do not fill the shape
 /// throw ConfigError naming the tensor.
 class SafeTensorsWriter {
  public:
+  /// Takes the next bytes of a tensor.
+  using Put = std::function<void(std::span<const std::byte>)>;
+  /// Puts all bytes of a tensor, in pieces of any size.
+  using Stream = std::function<void(const Put& put)>;
+
   /// The bytes as they shall lie in the file: row-major, little-endian.
   void add(std::string name, Dtype dtype, std::vector<index_t> shape, std::span<const std::byte> bytes) {
-    const std::string tensor = "tensor " + json::quote(name);
-    expects(valid_utf8(name) && name != "__metadata__", tensor, ": expected another name, in UTF-8");
-    const std::optional<std::size_t> needed = detail::byte_count(dtype, shape);
-    expects(needed.has_value(), tensor, ": ", shape_text(shape), " is no shape a file can hold");
-    expects(*needed == bytes.size(), tensor, ": given ", bytes.size(), " bytes, but ", dtype_name(dtype),
-            " of shape ", shape_text(shape), " needs ", needed.value_or(0));
-    expects(names_.insert(name).second, tensor, ": given twice, expected once");
-    entries_.push_back({std::move(name), dtype, std::move(shape), {bytes.begin(), bytes.end()}});
+    const std::size_t needed = claim(name, dtype, shape);
+    expects(needed == bytes.size(), "tensor ", json::quote(name), ": given ", bytes.size(), " bytes, but ",
+            dtype_name(dtype), " of shape ", shape_text(shape), " needs ", needed);
+    keep({std::move(name), dtype, std::move(shape), needed, {bytes.begin(), bytes.end()}, {}});
+  }
+  /// The same, asked for when the file is written: the tensors come one after another, in the file's order.
+  void add(std::string name, Dtype dtype, std::vector<index_t> shape, Stream stream) {
+    const std::size_t needed = claim(name, dtype, shape);
+    keep({std::move(name), dtype, std::move(shape), needed, {}, std::move(stream)});
   }
 
   void add(std::string name, std::vector<index_t> shape, std::span<const float> values) {
@@ -86,8 +94,18 @@ class SafeTensorsWriter {
       out.write(prefix, 8);
       out.write(header.data(), static_cast<std::streamsize>(header.size()));
       for (const Entry* entry : order) {
-        out.write(reinterpret_cast<const char*>(entry->bytes.data()),
-                  static_cast<std::streamsize>(entry->bytes.size()));
+        std::size_t written = 0;
+        const Put put = [&](std::span<const std::byte> bytes) {
+          written += bytes.size();
+          out.write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+        };
+        if (entry->stream)
+          entry->stream(put);
+        else
+          put(entry->bytes);
+        expects(written == entry->size, "tensor ", json::quote(entry->name), ": its stream gave ", written,
+                " bytes, but ", dtype_name(entry->dtype), " of shape ", shape_text(entry->shape), " needs ",
+                entry->size);
       }
     });
   }
@@ -97,8 +115,24 @@ class SafeTensorsWriter {
     std::string name;
     Dtype dtype;
     std::vector<index_t> shape;
+    std::size_t size;
     std::vector<std::byte> bytes;
+    Stream stream;
   };
+
+  /// The bytes that such a tensor has.
+  static std::size_t claim(const std::string& name, Dtype dtype, const std::vector<index_t>& shape) {
+    const std::string tensor = "tensor " + json::quote(name);
+    expects(valid_utf8(name) && name != "__metadata__", tensor, ": expected another name, in UTF-8");
+    const std::optional<std::size_t> needed = detail::byte_count(dtype, shape);
+    expects(needed.has_value(), tensor, ": ", shape_text(shape), " is no shape a file can hold");
+    return needed.value_or(0);
+  }
+  void keep(Entry entry) {
+    expects(names_.insert(entry.name).second, "tensor ", json::quote(entry.name),
+            ": given twice, expected once");
+    entries_.push_back(std::move(entry));
+  }
 
   void add_half(std::string name, Dtype dtype, std::vector<index_t> shape, std::span<const float> values,
                 std::uint16_t (*round)(float)) {
@@ -120,7 +154,7 @@ class SafeTensorsWriter {
     }
     std::size_t begin = 0;
     for (const Entry* entry : order) {
-      const std::size_t end = begin + entry->bytes.size();
+      const std::size_t end = begin + entry->size;
       json::Array extents(entry->shape.begin(), entry->shape.end());
       json::Object info{{"dtype", dtype_name(entry->dtype)},
                         {"shape", std::move(extents)},

@@ -72,14 +72,18 @@ template <class Positions, class Projections> struct SelfAttention {
   std::optional<RmsNorm> head_norm = {};  // of every head of q and k, before positions (Qwen3)
   Positions positions = {};
 
+  /// Whether what a row says of itself stays true of it when more rows follow.
+  [[nodiscard]] bool continues() const { return causal; }
+
   template <class W> struct weights {
     using B = backend_of<W>;
+    index_t layer;
     AttentionShape shape;
     typename Projections::template weights<W> projections;
     std::optional<RmsNorm::weights<W>> q_norm, k_norm;
     Linear<W> o;
 
-    /// x [n, d] -> [n, d]
+    /// x [n, d] -> [n, d]. Rows of a past are seen as if they stood before those of x.
     template <class P>
     Var<B> operator()(const Var<B>& x, const Batch<B>& batch,
                       const typename Positions::template state<B>& turned, P& policy) const {
@@ -89,7 +93,9 @@ template <class Positions, class Projections> struct SelfAttention {
       if (k_norm) k = (*k_norm)(k);
       q = turned(q, where);
       k = turned(k, where);
-      return o(attention(q, k, v, where, shape), where.offsets, policy);
+      if (batch.past == nullptr) return o(attention(q, k, v, where, shape), where.offsets, policy);
+      const auto [keys, values] = batch.past->append(layer, where.before, k, v);
+      return o(attention(q, keys, values, where, shape), where.offsets, policy);
     }
     template <class F> void for_each_linear(F&& f) const {
       projections.for_each_linear(f);
@@ -111,11 +117,9 @@ template <class Positions, class Projections> struct SelfAttention {
         heads, kv_heads, dim, causal, 1.0 / std::sqrt(double(dim)), layer >= window_from ? window : 0};
     auto projections =
         Projections::template make<W>(b, from, site, layer, width, heads * dim, kv_heads * dim, bias);
-    weights<W> w{s,
-                 std::move(projections),
-                 {},
-                 {},
-                 make_linear<W>(b, from, site(layer, Role::output, heads * dim, width), output_bias)};
+    weights<W> w{
+        layer, s,  std::move(projections),
+        {},    {}, make_linear<W>(b, from, site(layer, Role::output, heads * dim, width), output_bias)};
     if (head_norm) {
       w.q_norm = head_norm->template make<W>(b, from, message("blocks.", layer, ".q_norm"), dim);
       w.k_norm = head_norm->template make<W>(b, from, message("blocks.", layer, ".k_norm"), dim);

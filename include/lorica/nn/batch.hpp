@@ -5,6 +5,7 @@
 
 #include <lorica/autograd/embedding_ops.hpp>
 #include <lorica/autograd/loss_ops.hpp>
+#include <lorica/nn/past.hpp>
 
 namespace lorica::nn {
 
@@ -74,6 +75,7 @@ struct Sequences {
 };
 
 /// The same, where a backend can read it. It must outlive the tapes it is used on, and so it does not move.
+/// With a past it is the next rows of that sequence, and runs once.
 template <Backend B> struct Batch {
   Ragged<B> where;
   RowIds<B> ids;
@@ -81,14 +83,16 @@ template <Backend B> struct Batch {
   RowIds<B> types;   // segment of every row
   Targets<B> targets;
   std::vector<Label> labels;  // by sequence, or none
+  Past<B>* past;              // of its one sequence, or null
 
-  Batch(B& b, const Sequences& s)
-      : where(b, s.offsets),
+  Batch(B& b, const Sequences& s, Past<B>* continued = nullptr)
+      : where(b, s.offsets, rows_before(s, continued)),
         ids(b, s.ids),
-        places(b, places_of(s)),
+        places(b, places_of(s, where.before)),
         types(b, s.types.empty() ? std::vector<std::int32_t>(s.ids.size(), 0) : s.types),
         targets(b, s.targets),
-        labels(s.labels) {
+        labels(s.labels),
+        past(continued) {
     for (index_t i = 0; i < s.count(); ++i) targets_in_.push_back(s.targets_in(i));
   }
   Batch(const Batch&) = delete;
@@ -99,11 +103,16 @@ template <Backend B> struct Batch {
 
  private:
   std::vector<index_t> targets_in_;
-  static std::vector<std::int32_t> places_of(const Sequences& s) {
+  static index_t rows_before(const Sequences& s, const Past<B>* continued) {
+    if (continued == nullptr) return 0;
+    expects(s.count() == 1, "Batch: ", s.count(), " sequences continue one past, expected 1");
+    return continued->rows();
+  }
+  static std::vector<std::int32_t> places_of(const Sequences& s, index_t before) {
     std::vector<std::int32_t> p;
     for (std::size_t i = 0; i + 1 < s.offsets.size(); ++i)
       for (index_t j = s.offsets[i]; j < s.offsets[i + 1]; ++j)
-        p.push_back(static_cast<std::int32_t>(j - s.offsets[i]));
+        p.push_back(static_cast<std::int32_t>(before + j - s.offsets[i]));
     return p;
   }
 };

@@ -67,7 +67,7 @@ template <Backend B, class BlockType, class Weight> class Transformer {
   Transformer& operator=(Transformer&&) = default;
 
   /// States after the last block (and the final norm, where the blocks have one), [n, width].
-  /// The batch must outlive the tape.
+  /// The batch must outlive the tape. A batch with a past needs a model that continues().
   template <class P> Var<B> forward(Tape<B>& tape, const Batch<B>& batch, P& policy) const {
     check(batch);
     MasterVar<B> r = embedded(tape, batch);
@@ -130,6 +130,13 @@ template <Backend B, class BlockType, class Weight> class Transformer {
     else
       return false;
   }
+  /// Whether a sequence may come in several batches: no row sees what follows it.
+  [[nodiscard]] bool continues() const {
+    if constexpr (!with_beside && requires { config_.block.attention.continues(); })
+      return config_.block.attention.continues();
+    else
+      return false;
+  }
 
  private:
   static constexpr bool with_beside = !std::same_as<typename BlockType::beside_type, Alone>;
@@ -141,8 +148,12 @@ template <Backend B, class BlockType, class Weight> class Transformer {
     return r;
   }
   void check(const Batch<B>& batch) const {
+    expects(
+        batch.past == nullptr || continues(),
+        "forward: the batch has a past, and the rows of this model see what follows them: expected a causal "
+        "model, or whole sequences");
     for (std::size_t s = 0; s + 1 < batch.where.offsets.size(); ++s) {
-      const index_t length = batch.where.offsets[s + 1] - batch.where.offsets[s];
+      const index_t length = batch.where.before + batch.where.offsets[s + 1] - batch.where.offsets[s];
       expects(length <= config_.positions, "forward: sequence ", s, " has ", length,
               " tokens, the model has ", config_.positions, " positions");
     }

@@ -47,9 +47,12 @@ class Numbers {
     keep_ = kept;
     size_ = static_cast<index_t>(held_.size());
   }
-  /// `keep` owns the memory.
-  Numbers(std::span<const float> held, std::shared_ptr<const void> keep)
-      : size_(static_cast<index_t>(held.size())), held_(held), keep_(std::move(keep)) {}
+  /// `keep` owns the memory; `stretch`, if it is given, copies what is not used where it lies.
+  Numbers(std::span<const float> held, std::shared_ptr<const void> keep, Stretch stretch = {})
+      : size_(static_cast<index_t>(held.size())),
+        held_(held),
+        keep_(std::move(keep)),
+        stretch_(std::move(stretch)) {}
   /// `stretch(first, to)` writes the numbers from `first` on.
   Numbers(index_t size, Stretch stretch) : size_(size), stretch_(std::move(stretch)) {}
 
@@ -81,13 +84,25 @@ class Numbers {
 using Source = std::function<Numbers(const std::string& name, Shape shape)>;
 
 namespace detail {
-/// Through at most a megabyte of host memory: a model needs its own size while it is loaded, not twice that.
+/// A backend says so whose memory is the host's.
+template <class B> constexpr bool in_host_memory() {
+  if constexpr (requires { B::reads_host_memory; })
+    return B::reads_host_memory;
+  else
+    return false;
+}
+/// Straight into the tensor, or through at most a megabyte of host memory: a model needs its own size while
+/// it is loaded, not twice that.
 template <class T, Backend B>
 Tensor<B, T> tensor_from(B& b, const std::string& name, const Numbers& from, index_t rows, index_t cols) {
   constexpr index_t piece = index_t(1) << 18;
   expects<ShapeError>(from.size() == rows * cols, name, ": ", from.size(), " numbers for the shape ",
                       Shape{rows, cols});
   Tensor<B, T> out(b, rows, cols);
+  if constexpr (in_host_memory<B>() && std::same_as<T, float>) {
+    from.copy(0, std::span(out.data(), static_cast<std::size_t>(out.size())));
+    return out;
+  }
   std::vector<float> raw(static_cast<std::size_t>(std::min(piece, out.size())));
   std::vector<T> rounded(std::same_as<T, float> ? 0 : raw.size());
   for (index_t first = 0; first < out.size(); first += piece) {
@@ -103,12 +118,9 @@ Tensor<B, T> tensor_from(B& b, const std::string& name, const Numbers& from, ind
   }
   return out;
 }
-/// A backend says so whose frozen weights may lie in memory of the host that is not its own.
+/// Whether frozen weights may lie in memory that is not the backend's own.
 template <class B> constexpr bool borrows() {
-  if constexpr (requires { B::reads_host_memory; })
-    return B::reads_host_memory && std::same_as<typename B::scalar, float>;
-  else
-    return false;
+  return in_host_memory<B>() && std::same_as<typename B::scalar, float>;
 }
 }  // namespace detail
 

@@ -24,6 +24,7 @@ struct StepInfo {
   double lr = 0;
   index_t targets = 0;  // of this step
   double seconds = 0;   // of this step
+  index_t tokens = 0;   // of this step
 };
 
 /// What a callback may see and touch of a run under way. `step` is the next step to make.

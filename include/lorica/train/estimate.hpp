@@ -42,7 +42,7 @@ Memory estimate(B& b, const Model& model, T& trainee, const D& data, const FitCo
                 const O& objective = {}) {
   Memory m;
   std::set<const void*> trained;
-  trainee.for_each_parameter([&](Parameter<B>& p, double rate) {
+  detail::Trained<T, const O>{trainee, objective}.for_each_parameter([&](Parameter<B>& p, double rate) {
     trained.insert(&p);
     m.parameters += p.value.bytes();
     m.gradients += p.value.bytes();

@@ -60,6 +60,7 @@ struct FitResult {
   double loss = 0;       // of the last step made here
   double seconds = 0;    // spent in steps made here
   index_t targets = 0;   // seen in steps made here
+  index_t tokens = 0;    // the same
   bool stopped = false;  // by a callback, before the last step
 };
 
@@ -112,13 +113,14 @@ FitResult fit(B& b, const Model& model, T& trainee, const D& data, const FitConf
   FitResult result;
   while (step < c.steps && !result.stopped) {
     const auto start = clock::now();
-    StepInfo info{step, c.steps, 0, 0, 0, c.optimizer.lr * c.schedule(step, c.steps), 0, 0};
+    StepInfo info{step, c.steps, 0, 0, 0, c.optimizer.lr * c.schedule(step, c.steps), 0, 0, 0};
     trained.for_each_parameter([](Parameter<B>& p, double) { p.grad = {}; });
     for (index_t micro = 0; micro < c.accumulate; ++micro) {
       const index_t draw = step * c.accumulate + micro;
       nn::Sequences samples;
       for (index_t i = 0; i < c.batch; ++i) data.append(samples, order(draw * c.batch + i));
       const nn::Batch<B> batch(b, samples);
+      info.tokens += batch.rows();
       if constexpr (requires { trainee.phase(std::optional<std::uint64_t>()); })
         trainee.phase(static_cast<std::uint64_t>(draw));
       Tape<B> tape(b);
@@ -159,6 +161,7 @@ FitResult fit(B& b, const Model& model, T& trainee, const D& data, const FitConf
     info.seconds = std::chrono::duration<double>(clock::now() - start).count();
     result.seconds += info.seconds;
     result.targets += info.targets;
+    result.tokens += info.tokens;
     result.loss = info.loss;
     ++step;
     (detail::call_step(callbacks, run, info), ...);

@@ -1,0 +1,145 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+# program.sh <lorica> <scratch folder>: the program as its users call it, on models that are in the tree: every task
+# learns, is measured, saved, loaded, merged and exported with the same figures, and what is wrong is said in one
+# sentence with nothing written.
+set -euo pipefail
+lorica=$1
+scratch=$2
+source=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+rm -rf "$scratch"
+mkdir -p "$scratch"
+cd "$scratch"
+faults=0
+
+fault() { echo "FAULT: $*"; faults=$((faults + 1)); }
+same() { [ "$2" = "$3" ] || fault "$1: '$2' is not '$3'"; }
+near() { awk "BEGIN {exit !(($2 - $3) ^ 2 < 1e-6)}" || fault "$1: $2 is not nearly $3"; }
+# The figure of a measure, from the table that evaluate prints.
+figure() { grep "^$1 " | grep -o '[0-9.-]*$'; }
+# says "sentence" command...: fails with that sentence in its one line.
+says() {
+  local sentence=$1 out
+  shift
+  if out=$("$@" 2>&1 >out.txt); then fault "no error from: $*"; return; fi
+  grep -qF -- "$sentence" <<<"$out" || fault "expected '$sentence' from: $* -- it said: $out"
+  [ "$(grep -c . <<<"$out")" = 1 ] || fault "more than one line from: $* -- $out"
+}
+
+# A decoder of bytes, and an encoder with a vocabulary of words.
+decoder=$source/examples/data/tiny
+cp -r "$source/tests/oracle/models/bert" bert
+chmod -R u+w bert
+size=$(grep -o '"vocab_size": *[0-9]*' bert/config.json | grep -o '[0-9]*$')
+{ printf '%s\n' '[PAD]' '[UNK]' '[CLS]' '[SEP]' '[MASK]' good bad fine poor it is was a film and not the; } |
+  head -n "$size" >bert/vocab.txt
+head -c 6000 "$source/examples/data/heldout.txt" >text.txt
+
+echo "== a text"
+$lorica finetune --model "$decoder" --data text.txt --heldout text.txt --length 64 --steps 6 --batch 4 --rank 2 \
+  --method lora --out lora >said.txt
+after=$(grep -o 'held out, after: bits per byte [0-9.]*' said.txt | grep -o '[0-9.]*$')
+before=$(grep -o 'held out, before: bits per byte [0-9.]*' said.txt | grep -o '[0-9.]*$')
+awk "BEGIN {exit !($after < $before)}" || fault "lora learned nothing: $before to $after"
+bits() { $lorica evaluate --task text --heldout text.txt --length 64 "$@" | figure "bits per byte"; }
+same "the adapter, loaded" "$(bits --model "$decoder" --adapter lora)" "$after"
+$lorica merge --model "$decoder" --adapter lora --out merged >said.txt
+near "the adapter, merged into BF16" "$(bits --model merged)" "$after"
+$lorica export --model "$decoder" --adapter lora --out lora.safetensors >said.txt
+same "the adapter, as a file" "$(bits --model "$decoder" --adapter lora.safetensors)" "$after"
+$lorica run lora/run.json --out again >said.txt
+same "the run, repeated from its file" "$(bits --model "$decoder" --adapter again)" "$after"
+cmp -s lora/adapter_model.safetensors again/adapter_model.safetensors || fault "a repeated run differs"
+$lorica finetune --model "$decoder" --data text.txt --length 64 --steps 10 --batch 4 --rank 3 --target 1 \
+  --method adalora --out ada >said.txt
+$lorica export --lora --model "$decoder" --adapter ada --out plain >said.txt
+grep -q '"peft_type": "LORA"' plain/adapter_config.json || fault "export --lora wrote no LORA"
+same "AdaLoRA as LoRA" "$(bits --model "$decoder" --adapter plain)" "$(bits --model "$decoder" --adapter ada)"
+
+echo "== generation"
+said() { $lorica generate --model "$decoder" --adapter lora --prompt "The " --tokens 40 "$@"; }
+same "with and without the cache" "$(said)" "$(said --no-cache)"
+same "one seed" "$(said --temperature 0.9 --top-k 20 --top-p 0.9 --seed 3)" \
+  "$(said --temperature 0.9 --top-k 20 --top-p 0.9 --seed 3)"
+[ "$(said --temperature 1.5 --seed 3)" != "$(said --temperature 1.5 --seed 4)" ] || fault "two seeds, one text"
+case $(said --stop e) in *e*e*) fault "--stop e did not stop" ;; esac
+
+echo "== categories, numbers, answers"
+for i in 1 2 3 4 5 6; do
+  printf 'x\t1\t\tit was a good film\nx\t0\t*\tthe film is bad and poor\nx\t1\t\tfine\nx\t0\t*\tnot good\n'
+done >cola.tsv
+measured() { $lorica evaluate --model bert --adapter "$1" --task "$2" --heldout "$3" | figure "$4"; }
+$lorica finetune --model bert --task CoLA --data cola.tsv --heldout cola.tsv --steps 40 --batch 8 --lr 1e-2 --rank 4 \
+  --method dora --predictions answers.tsv --out cola >said.txt
+same "CoLA is learned" "$(measured cola CoLA cola.tsv Matthews)" 1.0000
+same "its answers" "$(head -3 answers.tsv | tr '\t\n' ' |')" "index prediction|0 1|1 0|"
+$lorica merge --model bert --adapter cola --out bert_cola >said.txt
+same "CoLA, merged" "$($lorica evaluate --model bert_cola --task CoLA --heldout cola.tsv | figure Matthews)" 1.0000
+printf '[[2, 5, 3], [2, 6, 8, 3]]' >ids.json
+$lorica logits --model bert_cola --ids ids.json --out merged.safetensors | grep -q 'logits\.i' ||
+  fault "a model with a head has no logits"
+$lorica probe --model bert --task CoLA --data cola.tsv | grep -q 'blocks' || fault "probe says no site"
+{ printf 'index\tsentence1\tsentence2\tscore\n'
+  for i in 1 2 3 4 5 6; do printf '0\tgood\tfine\t5.0\n1\tgood\tbad\t0.5\n2\tit is a film\tit was a film\t3.25\n'; done
+} >sts.tsv
+$lorica finetune --model bert --task STS-B --data sts.tsv --heldout sts.tsv --epochs 12 --batch 6 --lr 1e-2 --out sts \
+  >said.txt
+awk "BEGIN {exit !($(measured sts STS-B sts.tsv Pearson) > 0.9)}" || fault "STS-B is not learned"
+cat >squad.json <<'JSON'
+{"version": "v2.0", "data": [{"title": "t", "paragraphs": [{"context": "the film was good and not bad", "qas": [
+  {"id": "a", "question": "was it good", "is_impossible": false, "answers": [{"text": "good", "answer_start": 13}]},
+  {"id": "b", "question": "is it a film", "is_impossible": true, "answers": []}]}]}]}
+JSON
+$lorica finetune --model bert --task SQuAD-v2 --data squad.json --heldout squad.json --length 18 --stride 4 --steps 60 \
+  --batch 2 --lr 1e-2 --method domlora --predictions squad.out --out squad >said.txt
+same "SQuAD 2.0 is learned" "$($lorica evaluate --model bert --adapter squad --task SQuAD-v2 --heldout squad.json \
+  --length 18 --stride 4 | figure 'exact match')" 100.0000
+same "its answers by id" "$(cat squad.out)" '{"a":"good","b":""}'
+
+echo "== conversations"
+for i in 1 2 3 4; do
+  printf '{"messages": [{"role": "user", "content": "ping"}, {"role": "assistant", "content": "pong"}]}\n'
+done >chat.jsonl
+$lorica finetune --model "$decoder" --task chat --data chat.jsonl --heldout chat.jsonl --steps 40 --batch 4 --lr 1e-2 \
+  --chat '{"roles": {"user": "U: {content}\n", "assistant": "A: {content}\n"}}' --out chat >said.txt
+same "the reply" "$($lorica generate --model "$decoder" --adapter chat --prompt $'U: ping\nA: ' --stop $'\n' | tail -1)" \
+  "A: pong"
+printf 'mr,ref\nname[X],X is here.\nname[X],There is X.\n' >e2e.csv
+$lorica finetune --model "$decoder" --task E2E --data e2e.csv --heldout e2e.csv --steps 30 --batch 2 --lr 1e-2 \
+  --out e2e >said.txt
+grep -q 'held out, after: BLEU' said.txt || fault "E2E is not measured"
+
+echo "== what is wrong is said"
+tune() { $lorica finetune --steps 2 --out bad "$@"; }
+sed '3s/1/7/' cola.tsv >bad.tsv
+says "bad.tsv', line 3: the label is \"7\", expected 0 or 1" tune --model bert --task CoLA --data bad.tsv
+printf 'x\t1\tfew\n' >bad.tsv
+says "bad.tsv', line 1: found 3 columns, expected 4" tune --model bert --task CoLA --data bad.tsv
+sed 's/: 13}/: 3}/' squad.json >bad.json
+says "bad.json': question \"a\": the answer \"good\" is not at character 3" \
+  tune --model bert --task SQuAD-v2 --data bad.json
+says "there is no task 'Cola'; the nearest is 'CoLA'" tune --model bert --task Cola --data cola.tsv
+says "there is no method 'lorra'; the nearest is 'lora'" tune --model "$decoder" --data text.txt --method lorra
+says "is no causal language model: it cannot learn a text" tune --model bert --data text.txt
+says "it is of another model" $lorica generate --model "$decoder" --adapter cola --prompt x
+says "which the model does not have" $lorica evaluate --model bert --adapter lora.safetensors --task CoLA \
+  --heldout cola.tsv
+says "there is no head to answer with" $lorica evaluate --model "$decoder" --task CoLA --heldout cola.tsv
+says "a head is saved beside the adapters" $lorica finetune --model bert --task CoLA --data cola.tsv \
+  --out head.safetensors
+sed 's/"vocab_size": *[0-9]*/"vocab_size": 3/' bert/config.json >config.json
+cp -r bert wrong
+cp config.json wrong/
+says "the configuration expects [3, " $lorica inspect --model wrong
+sed -i 's/"model_type": *"bert"/"model_type": "brt"/' wrong/config.json
+says '"model_type" is "brt", which is not known' $lorica inspect --model wrong
+cp bert/config.json wrong/
+for i in $(seq "$size"); do echo "word$i"; done >>wrong/vocab.txt
+says "they are not of one another" tune --model wrong --task CoLA --data cola.tsv
+says "'nowhere'" $lorica inspect --model nowhere
+says "found an integer, expected a string" $lorica run <(echo '{"command": 3}') 
+[ ! -e bad ] || fault "a run that failed left something behind"
+[ ! -e head.safetensors ] || fault "a run that failed left a file behind"
+
+[ $faults = 0 ] || { echo "$faults faults"; exit 1; }
+echo "all as expected"
