@@ -9,27 +9,16 @@
 #include <lorica/nn/transformer.hpp>
 #include <lorica/train/estimate.hpp>
 
-#include <chrono>
-#include <cstdio>
+#include "bench/clock.hpp"
 
 namespace lorica::bench {
 
 using B = cpu::EigenBackend<float>;
 using Block = nn::Block<nn::LayerNorm, nn::SelfAttention<nn::Unrotated>, nn::Mlp<nn::ExactGelu>, nn::PreNorm>;
 using Model = nn::Transformer<B, Block>;
-using Clock = std::chrono::steady_clock;
 
 constexpr index_t layers = 12, width = 768, hidden = 3072, vocabulary = 8192, length = 256, sequences = 4,
                   rank = 8;
-
-inline double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
-inline double median(std::vector<double> v) {
-  std::ranges::sort(v);
-  const std::size_t half = v.size() / 2;
-  return v.size() % 2 == 1 ? v[half] : 0.5 * (v[half - 1] + v[half]);
-}
 
 /// Random weights: norms near 1, the rest small and even. Not drawn by Box and Muller, which would take as
 /// long as a step.
@@ -60,12 +49,5 @@ inline nn::TransformerConfig<Block> config() {
   config.block.feed_forward.hidden = hidden;
   return config;
 }
-
-/// f(step info) after each step.
-template <class F> struct AfterStep {
-  F f;
-  template <class R> void step(const R&, const train::StepInfo& s) const { f(s); }
-};
-template <class F> AfterStep(F) -> AfterStep<F>;
 
 }  // namespace lorica::bench

@@ -3,20 +3,11 @@
 /// How fast and how large a training step is, beside the rate of this machine's own matrix products: a
 /// decoder of 12 layers with rank-8 adapters on all six linears of every block, 4 sequences of 256 tokens,
 /// float, AdamW. What is compared is taken in turns, round by round, so that a busy machine slows all of it
-/// alike. OPENBLAS_CORETYPE (SKYLAKEX, ZEN, ...) overrules OpenBLAS's own choice of kernels, which may be a
-/// slow one.
+/// alike.
 #include "bench/decoder.hpp"
+#include "bench/products.hpp"
 
 #include <sys/resource.h>
-
-#include <thread>
-
-#if defined(LORICA_BENCH_ONEDNN)
-#  include <dnnl.hpp>
-#endif
-#if defined(LORICA_BENCH_OPENBLAS)
-#  include <cblas.h>
-#endif
 
 using namespace lorica;
 using namespace lorica::bench;
@@ -37,86 +28,6 @@ double processor_seconds() {
   return double(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
          1e-6 * double(u.ru_utime.tv_usec + u.ru_stime.tv_usec);
 }
-
-/// y = x W^T, 2048 x 3072 x 768, by one library.
-struct Product {
-  static constexpr index_t m = 2048, n = 3072, k = 768;
-  const char* name;
-  std::string note;
-  std::function<void()> run;
-  std::vector<double> rates = {};  // flop/s
-  void measure() {
-    run();  // threads awake, caches as they will be
-    for (int i = 0; i < 3; ++i) {
-      const auto start = Clock::now();
-      run();
-      rates.push_back(2.0 * double(m * n * k) / seconds_since(start));
-    }
-  }
-};
-
-/// The operands of all products, and the libraries that are here. Eigen's is the library's own EigenGemm.
-struct Products {
-  std::vector<float> x = std::vector<float>(Product::m * Product::k, 0.5f),
-                     w = std::vector<float>(Product::n * Product::k, 0.25f),
-                     y = std::vector<float>(Product::m * Product::n);
-  std::vector<Product> all = {};
-
-  Products() {
-    constexpr index_t m = Product::m, n = Product::n, k = Product::k;
-    const auto packed = cpu::EigenGemm::pack(MatrixRef<const float>(w.data(), n, k), nullptr);
-    all.push_back({"Eigen",
-                   message(EIGEN_WORLD_VERSION, '.', EIGEN_MAJOR_VERSION, '.', EIGEN_MINOR_VERSION,
-                           ", rows split by us"),
-                   [this, packed] {
-                     cpu::EigenGemm::multiply(MatrixRef<const float>(x.data(), m, k), packed, Trans::yes, 0.f,
-                                              MatrixRef<float>(y.data(), m, n));
-                   }});
-#if defined(LORICA_BENCH_ONEDNN)
-    all.push_back({"oneDNN",
-                   message(dnnl_version()->major, '.', dnnl_version()->minor, '.', dnnl_version()->patch,
-                           ", weight packed"),
-                   onednn()});
-#endif
-#if defined(LORICA_BENCH_OPENBLAS)
-    all.push_back({"OpenBLAS", message("kernels for ", openblas_get_corename()), [this] {
-                     cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, int(m), int(n), int(k), 1.f,
-                                 x.data(), int(k), w.data(), int(k), 0.f, y.data(), int(n));
-                   }});
-#endif
-  }
-  /// Each in turn; the last may leave threads spinning, so we wait for them.
-  void measure() {
-    for (auto& p : all) p.measure();
-    std::this_thread::sleep_for(std::chrono::milliseconds(100));
-  }
-#if defined(LORICA_BENCH_ONEDNN)
-  std::function<void()> onednn() {
-    using namespace dnnl;
-    using Tag = memory::format_tag;
-    const auto type = memory::data_type::f32;
-    const engine here(engine::kind::cpu, 0);
-    stream queue(here);
-    const memory::desc src({Product::m, Product::k}, type, Tag::ab),
-        dst({Product::m, Product::n}, type, Tag::ab);
-    const memory::desc given({Product::k, Product::n}, type, Tag::ba),
-        any({Product::k, Product::n}, type, Tag::any);
-#  if DNNL_VERSION_MAJOR >= 3
-    const matmul::primitive_desc how(here, src, any, dst);
-#  else
-    const matmul::primitive_desc how(matmul::desc(src, any, dst), here);
-#  endif
-    memory weight(given, here, w.data()), packed(how.weights_desc(), here);
-    reorder(weight, packed).execute(queue, weight, packed);
-    queue.wait();
-    return [queue, run = matmul(how), packed, from = memory(src, here, x.data()),
-            to = memory(dst, here, y.data())]() mutable {
-      run.execute(queue, {{DNNL_ARG_SRC, from}, {DNNL_ARG_WEIGHTS, packed}, {DNNL_ARG_DST, to}});
-      queue.wait();
-    };
-  }
-#endif
-};
 
 /// The language model's objective, noting what its tape has saved when the backward pass is about to begin.
 struct NotingSaved : nn::NextToken {
@@ -183,7 +94,7 @@ int main() {
       plq = adapt::attach(b, model, adapt::SvdLora{.placement = {.rank = rank}});
       plq_step();
       probe();
-      products.emplace();
+      products.emplace(2048, 3072, 768);
       products->measure();
     }
     processors = processor_seconds();
@@ -197,15 +108,7 @@ int main() {
     for (std::size_t i = 0; i < other.size(); ++i) r.push_back(other[i] / ab_seconds[i]);
     return median(r);
   };
-  double eigen = 0, best = 0;
-  std::printf("threads: %d; y = x W^T, 2048 x 3072 x 768, float, median of %zu, GF/s:\n", cpu::threads(),
-              products->all.front().rates.size());
-  for (const auto& p : products->all) {
-    const double rate = median(p.rates);
-    if (eigen == 0) eigen = rate;
-    best = std::max(best, rate);
-    std::printf("  %-9s %6.1f   (%s)\n", p.name, rate * 1e-9, p.note.c_str());
-  }
+  const double peak = products->print();
   train::Memory m;
   m.weights = train::weight_bytes<B>(model);
   ab.for_each_parameter([&](Parameter<B>& p, double) {
@@ -217,7 +120,7 @@ int main() {
   const double products_of_step =
       4.0 * double(layers * (4 * width * width + 2 * width * hidden) + vocabulary * width) *
       double(sequences * length);
-  const double rate = products_of_step / seconds, peak = std::max(eigen, 0.75 * best);
+  const double rate = products_of_step / seconds;
   std::printf("AB step:    %.3f s (%.3f to %.3f; %.2f processors at work), frozen linears %.1f GF/s\n",
               seconds, *std::ranges::min_element(ab_seconds), *std::ranges::max_element(ab_seconds),
               median(ab_processors), rate * 1e-9);

@@ -164,13 +164,25 @@ def difference(found, expected):
     return (found - expected).norm().item() / (size if size > 0 else 1)
 
 
+def wrapped(base, config, adapter):
+    """The base model with the head that the adapter's task wants; as many outputs as the adapter's head has."""
+    task = config["task_type"]
+    if task == "QUESTION_ANS":
+        return tf.AutoModelForQuestionAnswering.from_pretrained(base, dtype=torch.float32)
+    if task != "SEQ_CLS":
+        return class_of(base).from_pretrained(base, dtype=torch.float32)
+    heads = ("classifier.weight", "score.weight", "classifier.out_proj.weight")
+    labels = [len(t) for name, t in load_file(adapter / "adapter_model.safetensors").items() if name.endswith(heads)]
+    return tf.AutoModelForSequenceClassification.from_pretrained(base, dtype=torch.float32, num_labels=labels[0],
+                                                                ignore_mismatched_sizes=True)
+
+
 def check(folders, models, ids_file):
     worst = 0.0
     for folder in folders:
         config = json.loads((folder / "adapter_config.json").read_text())
         where = models / folder.name.split("_")[0] if models else config["base_model_name_or_path"]
-        model_class = getattr(tf, json.loads((Path(where) / "config.json").read_text())["architectures"][0])
-        model = PeftModel.from_pretrained(model_class.from_pretrained(where, dtype=torch.float32), folder).eval()
+        model = PeftModel.from_pretrained(wrapped(Path(where), config, folder), folder).eval()
         ours = load_file(folder / "logits.safetensors")
         most = 0.0
         for i, ids in enumerate(json.loads((ids_file or folder / "ids.json").read_text())):
