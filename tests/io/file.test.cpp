@@ -172,6 +172,13 @@ TEST_CASE("what was forgotten of a mapped file is read again", "[io][file]") {
   REQUIRE(same());
 }
 
+TEST_CASE("memory about to be filled is what it was", "[io][file]") {
+  std::vector<std::byte> memory(std::size_t(9) << 20, std::byte{7});
+  for (const std::size_t first : {std::size_t(0), std::size_t(1), std::size_t(5'000'000), memory.size()})
+    io::about_to_fill(std::span(memory).subspan(first));
+  REQUIRE(std::ranges::count(memory, std::byte{7}) == std::ptrdiff_t(memory.size()));
+}
+
 TEST_CASE("a folder beside is gone with what is in it", "[io][file]") {
   const Scratch scratch;
   {

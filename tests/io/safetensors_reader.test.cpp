@@ -316,3 +316,21 @@ TEST_CASE("no damage to a file does worse than a FileError", "[io][safetensors]"
   REQUIRE(refused > tries / 10);
   REQUIRE(refused < tries);
 }
+
+TEST_CASE("a file of another format that holds tensors end to end is checked as well", "[io][safetensors]") {
+  const Scratch scratch;
+  const float x[] = {1, 2, 3};
+  const auto path = scratch.file("other", "head" + std::string(reinterpret_cast<const char*>(x), 12));
+  const TensorInfo a{"a", Dtype::F32, {2}, 0, 8}, b{"b", Dtype::F32, {1}, 8, 12};
+  const SafeTensors file(path, 4, {b, a});
+  REQUIRE(file.tensors()[0].name == "a");
+  REQUIRE(file.read<float>("a") == std::vector<float>{1, 2});
+  file.forget(file.bytes("a"));
+  REQUIRE(file.read<float>("b") == std::vector<float>{3});
+  const auto refused = [&](std::size_t begin, const std::vector<TensorInfo>& tensors) {
+    return thrown<FileError>([&] { SafeTensors(path, begin, tensors); });
+  };
+  REQUIRE(has(refused(17, {}), "the file has 16 bytes, expected at least 17"));
+  REQUIRE(has(refused(4, {a}), "the tensors cover 8 bytes, but 12 follow the header"));
+  REQUIRE(has(refused(4, {a, a}), "begins at byte 0 of the data, inside tensor \"a\""));
+}

@@ -4,6 +4,7 @@
 #include "nn/tiny.hpp"
 
 #include <lorica/adapt/attach.hpp>
+#include <lorica/train/estimate.hpp>
 #include <lorica/train/evaluate.hpp>
 #include <lorica/train/fit.hpp>
 
@@ -32,7 +33,15 @@ TEST_CASE("a head learns beside the adapters, and the loss is per target", "[nn]
     const auto objective = make(head);
     auto adapted = adapt::attach(b, model, adapt::Lora{.placement = {.rank = 2}});
     const double before = train::evaluate(b, model, adapted, Repeats{}, 4, objective);
-    train::fit(b, model, adapted, Repeats{}, {.steps = 30, .batch = 6, .optimizer = {.lr = 0.02}}, objective);
+    const train::FitConfig fit{.steps = 30, .batch = 6, .optimizer = {.lr = 0.02}};
+    std::size_t trains = 0;  // numbers
+    adapted.for_each_parameter(
+        [&](Parameter<B>& p, double) { trains += static_cast<std::size_t>(p.value.size()); });
+    head.for_each_parameter([&](Parameter<B>& p) { trains += static_cast<std::size_t>(p.value.size()); });
+    CHECK(train::estimate(b, model, adapted, Repeats{}, fit, objective).parameters ==
+          trains * sizeof(B::master));
+    CHECK(train::fit(b, model, adapted, Repeats{}, fit, objective).tokens ==
+          15 * 30);  // 15 times all samples
     return std::pair(before, train::evaluate(b, model, adapted, Repeats{}, 5, objective));
   };
   const auto [before, after] = run(nn::bert_head(3), [](auto& head) { return nn::Classification<B>{&head}; });

@@ -47,3 +47,21 @@ TEST_CASE("a source that answers with too few numbers is an error", "[nn][weight
   const auto text = test::error_of<ShapeError>([&] { (void)nn::make<Frozen<B>>(b, from, "a", 2, 3); });
   CHECK(text == "a: 2 numbers for the shape [2, 3]");
 }
+
+TEST_CASE("numbers that lie in memory are used there, and copied as their source says", "[nn][weights]") {
+  B b;
+  const auto kept = std::make_shared<const std::vector<float>>(std::vector<float>{1, 2, 3, 4});
+  index_t copied = 0;
+  const nn::Source from = [&](const std::string&, Shape) {
+    return nn::Numbers(std::span<const float>(*kept), kept, [&](index_t first, std::span<float> to) {
+      copied += static_cast<index_t>(to.size());
+      std::ranges::copy(std::span(*kept).subspan(static_cast<std::size_t>(first), to.size()), to.begin());
+    });
+  };
+  cpu::EigenBackend<float> narrow;
+  const auto frozen = nn::make<Frozen<cpu::EigenBackend<float>>>(narrow, from, "a", 2, 2);
+  CHECK(frozen.packed().w.data == kept->data());
+  CHECK(copied == 0);
+  CHECK(nn::numbers(b, nn::make<Parameter<B>>(b, from, "b", 2, 2)) == *kept);
+  CHECK(copied == 4);
+}

@@ -4,7 +4,8 @@
 /// LORICA_DOUBLE_BACKENDS where finite differences want double:
 ///   TEMPLATE_TEST_CASE("...", "[...]", LORICA_BACKENDS) { TestType b; ... }
 /// Verbs and operations are tested on all of them. What is composed of operations says LORICA_SOME_BACKENDS:
-/// one of either kind, one of them with two scalars.
+/// one of either kind, one of them with two scalars. LORICA_TEST_FEW_BACKENDS, of the presets that ask something
+/// else of the code (another compiler, sanitizers), gives those two to every test.
 #pragma once
 
 #include "support/catch.hpp"
@@ -17,10 +18,8 @@
 #  include <lorica/gpu/cublas_gemm.cuh>
 #  define LORICA_DOUBLE_BACKENDS lorica::gpu::ThrustBackend<double>
 #  define LORICA_BACKENDS                                                                             \
-    lorica::gpu::ThrustBackend<double>, (lorica::gpu::ThrustBackend<float, lorica::gpu::CublasGemm>), \
-        (lorica::gpu::ThrustBackend<float, lorica::gpu::LoopGemm, double>)
-#  define LORICA_SOME_BACKENDS \
     lorica::gpu::ThrustBackend<double>, (lorica::gpu::ThrustBackend<float, lorica::gpu::CublasGemm>)
+#  define LORICA_SOME_BACKENDS LORICA_BACKENDS
 #elif defined(LORICA_TEST_THRUST_ONLY)
 #  include <lorica/cpu/eigen_backend.hpp>  // the reference that Thrust is compared with
 #  include "support/eigen_products.hpp"
@@ -47,4 +46,8 @@
 #    define LORICA_SOME_BACKENDS \
       (lorica::cpu::EigenBackend<float, lorica::cpu::EigenGemm, double>), lorica::cpu::EigenBackend<double>
 #  endif
+#endif
+#if defined(LORICA_TEST_FEW_BACKENDS)
+#  undef LORICA_BACKENDS
+#  define LORICA_BACKENDS LORICA_SOME_BACKENDS
 #endif
