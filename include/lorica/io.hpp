@@ -4,6 +4,8 @@
 #pragma once
 
 #include <lorica/io/llama2c.hpp>
+#include <lorica/io/merged_folder.hpp>
 #include <lorica/io/model_folder.hpp>
+#include <lorica/io/model_head.hpp>
 #include <lorica/io/peft.hpp>
 #include <lorica/nn/head_objectives.hpp>

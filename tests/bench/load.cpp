@@ -9,7 +9,8 @@
 ///
 /// Both use all threads (OMP_NUM_THREADS). The pass fills buffers that nobody has touched, as a loader must;
 /// into buffers that have been written before it is faster, since the system need not clear pages: printed
-/// as well. Each load runs in a process of its own, so that its peak (VmHWM) is its own.
+/// as well. On a busy machine OMP_WAIT_POLICY=passive keeps idle threads from taking the place of those that
+/// work. Each load runs in a process of its own, so that its peak (VmHWM) is its own.
 #include <lorica/cpu/eigen_backend.hpp>
 #include <lorica/io/model_folder.hpp>
 

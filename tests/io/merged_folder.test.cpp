@@ -290,7 +290,7 @@ TEST_CASE("what cannot be written is refused, and nothing is left of it", "[io][
   CHECK(has(merge_refusal(folder, {{"blocks.7.qkv", of(768, 0)}}, scratch / "new"),
             "has no tensor \"transformer.h.7.attn.c_attn.weight\" for the update of blocks.7.qkv"));
   CHECK(has(merge_refusal(folder, {{"blocks.0.qkv", of(767, 0)}}, scratch / "new"),
-            "an update of 767 numbers for \"transformer.h.0.attn.c_attn.weight\", which is [16, 48]"));
+            "an update of 767 numbers for \"transformer.h.0.attn.c_attn.weight\", which is F32 [16, 48]"));
   CHECK(
       has(merge_refusal(folder, {{"blocks.0.qkv", of(768, 1e39)}}, scratch / "new"),
           "element [0, 0] of \"transformer.h.0.attn.c_attn.weight\" would be 1e+39, which F32 cannot hold"));

@@ -75,9 +75,9 @@ void put_updated(const TensorInfo& t, const std::byte* raw, const std::vector<do
     for (std::size_t j = 0; j < cols; ++j) {
       const double w = number(out[j]), x = w + delta[transposed ? j * rows + i : i * cols + j];
       out[j] = rounded<Stored>(t.dtype, x);
-      expects<NumericError>(std::isfinite(double(number(out[j]))) || !std::isfinite(w), "merge: element [", i,
-                            ", ", j, "] of ", json::quote(t.name), " would be ", x, ", which ",
-                            dtype_name(t.dtype), " cannot hold");
+      if (std::isfinite(double(number(out[j]))) || !std::isfinite(w)) continue;
+      throw NumericError(message("merge: element [", i, ", ", j, "] of ", json::quote(t.name), " would be ",
+                                 x, ", which ", dtype_name(t.dtype), " cannot hold"));
     }
     put(std::as_bytes(std::span<const Stored>(out)));
   }
@@ -140,8 +140,11 @@ inline void add_tensors(SafeTensorsWriter& out, const ModelFolder& from, const H
              transposed = names.transposed](const SafeTensorsWriter::Put& put) {
               const auto d = delta ? delta() : std::vector<double>();
               const auto size = t.shape.size() == 2 ? t.shape[0] * t.shape[1] : 0;
-              expects(!delta || static_cast<index_t>(d.size()) == size, "merge: an update of ", d.size(),
-                      " numbers for ", json::quote(t.name), ", which is ", shape_text(t.shape));
+              const bool number = t.dtype == Dtype::F32 || t.dtype == Dtype::BF16 || t.dtype == Dtype::F16 ||
+                                  t.dtype == Dtype::F64;
+              expects(!delta || (number && static_cast<index_t>(d.size()) == size), "merge: an update of ",
+                      d.size(), " numbers for ", json::quote(t.name), ", which is ", dtype_name(t.dtype), ' ',
+                      shape_text(t.shape));
               put_tensor(weights, file, t, d, transposed, put);
             });
   });

@@ -3,37 +3,14 @@
 /// A PEFT folder written: both files beside, then renamed.
 #pragma once
 
+#include <lorica/io/file.hpp>
 #include <lorica/io/peft/config_writer.hpp>
 #include <lorica/io/peft/module_update.hpp>
 #include <lorica/io/safetensors_writer.hpp>
 
-#include <atomic>
-
 namespace lorica::io::peft {
 
 namespace detail {
-
-/// A new folder below another, gone with all that is in it when the object is.
-class Beside {
- public:
-  explicit Beside(const std::filesystem::path& folder) {
-    static std::atomic<unsigned> count{0};
-    path_ = folder / message(".lorica-", ::getpid(), '-', count++, ".tmp");
-    std::error_code why;
-    const bool made = std::filesystem::create_directory(path_, why);
-    expects<FileError>(made, "cannot write '", folder.string(), "': it takes no new folder (", why.message(),
-                       ')');
-  }
-  Beside(Beside&&) = delete;
-  ~Beside() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
 
 /// Numbers rounded once, to what the file holds. Nothing that is not finite is written.
 inline void add(SafeTensorsWriter& to, const std::string& name, std::vector<index_t> shape,
@@ -89,7 +66,7 @@ inline void write_folder(const std::filesystem::path& folder, const Config& conf
     for (const char* name : names)
       expects<FileError>(!std::filesystem::is_directory(folder / name), "cannot write '",
                          (folder / name).string(), "': it is a directory, expected the name of a file");
-    const detail::Beside beside(folder);
+    const io::detail::Beside beside(folder);
     file.write(beside.path() / names[0], {{"format", "pt"}});
     write_atomically(beside.path() / names[1], text);
     for (const char* name : names) {
