@@ -104,6 +104,8 @@ $lorica finetune --model "$decoder" --task chat --data chat.jsonl --heldout chat
   --chat '{"roles": {"user": "U: {content}\n", "assistant": "A: {content}\n"}}' --out chat >said.txt
 same "the reply" "$($lorica generate --model "$decoder" --adapter chat --prompt $'U: ping\nA: ' --stop $'\n' | tail -1)" \
   "A: pong"
+$lorica run chat/run.json --out chat_again >said.txt
+cmp -s chat/adapter_model.safetensors chat_again/adapter_model.safetensors || fault "a run with a template differs"
 printf 'mr,ref\nname[X],X is here.\nname[X],There is X.\n' >e2e.csv
 $lorica finetune --model "$decoder" --task E2E --data e2e.csv --heldout e2e.csv --steps 30 --batch 2 --lr 1e-2 \
   --out e2e >said.txt
