@@ -150,7 +150,8 @@ template <Backend B> test::Cases<B> cases() {
 #if !defined(__CUDACC__)
 /// Eigen without its fast attention: the portable form over the same products.
 template <class T> struct Portable : cpu::EigenBackend<T> { void attention() = delete; };
-template <class B> constexpr bool has_attention = requires(B& b, AttentionCall<typename B::scalar> c) {
+template <class B>
+constexpr bool has_attention = requires(B& b, AttentionCall<typename B::scalar, typename B::master> c) {
   b.attention(c);
 };
 static_assert(has_attention<cpu::EigenBackend<double>> && !has_attention<Portable<double>> &&

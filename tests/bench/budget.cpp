@@ -7,6 +7,7 @@
 
 using namespace lorica;
 using namespace lorica::bench;
+using B = cpu::EigenBackend<float>;
 
 namespace {
 
@@ -53,7 +54,7 @@ template <class M> std::size_t bytes(adapt::Adapted<B, M>& adapted) {
 int main() {
   constexpr index_t warm_up = 2, rounds = 5, settle = 3;
   B b;
-  const Model model(b, config(), weights);
+  const Model<B> model(b, config(), weights);
   const auto data = text();
   auto lora = adapt::attach(b, model, adapt::Lora{.placement = {.rank = rank}});
   auto ada = adapt::attach(b, model,

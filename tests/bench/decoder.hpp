@@ -13,9 +13,8 @@
 
 namespace lorica::bench {
 
-using B = cpu::EigenBackend<float>;
 using Block = nn::Block<nn::LayerNorm, nn::SelfAttention<nn::Unrotated>, nn::Mlp<nn::ExactGelu>, nn::PreNorm>;
-using Model = nn::Transformer<B, Block>;
+template <class B> using Model = nn::Transformer<B, Block>;
 
 constexpr index_t layers = 12, width = 768, hidden = 3072, vocabulary = 8192, length = 256, sequences = 4,
                   rank = 8;

@@ -11,7 +11,7 @@
 #include <functional>
 #include <thread>
 
-#if defined(LORICA_BENCH_ONEDNN)
+#if defined(LORICA_ONEDNN)
 #  include <dnnl.hpp>
 #endif
 #if defined(LORICA_BENCH_OPENBLAS)
@@ -59,7 +59,7 @@ struct Products {
                      cpu::EigenGemm::multiply(MatrixRef<const float>(x.data(), m, k), packed, Trans::yes, 0.f,
                                               MatrixRef<float>(y.data(), m, n));
                    }});
-#if defined(LORICA_BENCH_ONEDNN)
+#if defined(LORICA_ONEDNN)
     all.push_back({"oneDNN",
                    message(dnnl_version()->major, '.', dnnl_version()->minor, '.', dnnl_version()->patch,
                            ", weight packed"),
@@ -91,7 +91,7 @@ struct Products {
     }
     return std::max(eigen, 0.75 * best);
   }
-#if defined(LORICA_BENCH_ONEDNN)
+#if defined(LORICA_ONEDNN)
   std::function<void()> onednn() {
     using namespace dnnl;
     using Tag = memory::format_tag;

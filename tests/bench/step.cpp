@@ -2,12 +2,21 @@
 /// @file tests/bench/step.cpp
 /// How fast and how large a training step is, beside the rate of this machine's own matrix products: a
 /// decoder of 12 layers with rank-8 adapters on all six linears of every block, 4 sequences of 256 tokens,
-/// float, AdamW. What is compared is taken in turns, round by round, so that a busy machine slows all of it
-/// alike.
+/// AdamW. What is compared is taken in turns, round by round, so that a busy machine slows all of it alike.
+///
+///   step [--gemm eigen|onednn] [--precision fp32|bf16]
+///
+/// The rate is that of float products also in bf16, where the fraction may therefore exceed 1.
 #include "bench/decoder.hpp"
 #include "bench/products.hpp"
 
+#if defined(LORICA_ONEDNN)
+#  include <lorica/cpu/onednn_gemm.hpp>
+#endif
+
 #include <sys/resource.h>
+
+#include <string>
 
 using namespace lorica;
 using namespace lorica::bench;
@@ -32,8 +41,8 @@ double processor_seconds() {
 /// The language model's objective, noting what its tape has saved when the backward pass is about to begin.
 struct NotingSaved : nn::NextToken {
   std::size_t* saved;
-  template <class Policy>
-  nn::Loss<B> loss(Tape<B>& tape, const Model& model, Policy& policy, const nn::Batch<B>& batch) const {
+  template <Backend B, class M, class Policy>
+  nn::Loss<B> loss(Tape<B>& tape, const M& model, Policy& policy, const nn::Batch<B>& batch) const {
     auto l = nn::NextToken::loss(tape, model, policy, batch);
     *saved = tape.account().live;
     return l;
@@ -55,13 +64,11 @@ void print_memory(const train::Memory& m, std::size_t saved, std::size_t pool_pe
               mebibytes(resident), double(resident) / double(counted), mebibytes(before));
 }
 
-}  // namespace
-
-int main() {
+template <class B> void measure() {
   const auto begin = Clock::now();
   const std::size_t before = peak_resident();
   B b;
-  const Model model(b, config(), weights);
+  const Model<B> model(b, config(), weights);
   const auto data = text();
   const auto samples = data.sample(sequences);
   auto ab = adapt::attach(b, model, adapt::Lora{.placement = {.rank = rank}});
@@ -130,4 +137,28 @@ int main() {
   std::printf("whole benchmark: %.0f s; the rate to compare with: %.1f GF/s\n", seconds_since(begin),
               peak * 1e-9);
   std::printf("seconds: %.3f\nfraction: %.2f\n", seconds, rate / peak);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::string gemm = "eigen", precision = "fp32";
+  for (int i = 1; i + 1 < argc; i += 2) {
+    if (argv[i] == std::string("--gemm")) gemm = argv[i + 1];
+    if (argv[i] == std::string("--precision")) precision = argv[i + 1];
+  }
+  if (gemm == "eigen" && precision == "fp32") {
+    measure<cpu::EigenBackend<float>>();
+#if defined(LORICA_ONEDNN)
+  } else if (gemm == "onednn" && precision == "fp32") {
+    measure<cpu::EigenBackend<float, cpu::OneDnnGemm>>();
+  } else if (gemm == "onednn" && precision == "bf16") {
+    measure<cpu::EigenBackend<bf16, cpu::OneDnnGemm, float>>();
+#endif
+  } else {
+    std::printf(
+        "step: --gemm %s --precision %s is not here: there are eigen fp32 and, with oneDNN, onednn fp32 and onednn bf16\n",
+        gemm.c_str(), precision.c_str());
+    return 2;
+  }
 }

@@ -15,9 +15,9 @@ using namespace lorica;
 
 namespace {
 
-/// Everything one forward and backward leaves, in one row of numbers: o, lse, dq, dk, dv.
-template <class T> struct Both {
-  using B = cpu::EigenBackend<T>;
+/// Everything one forward and backward leaves: o, dq, dk, dv, lse.
+template <class T, class M = T> struct Both {
+  using B = cpu::EigenBackend<T, cpu::EigenGemm, M>;
   B b;
   AttentionShape shape;
   std::vector<index_t> offsets = {0};
@@ -43,29 +43,31 @@ template <class T> struct Both {
   }
   std::vector<std::vector<double>> run(bool blocked) {
     const index_t n = offsets.back();
-    Tensor<B> o(b, n, q.cols()), lse(b, shape.heads, n), dq(b, n, q.cols()), dk(b, n, k.cols()),
-        dv(b, n, k.cols());
-    for (auto* t : {&o, &lse, &dq, &dk, &dv})
-      fill(b, *t, std::numeric_limits<T>::quiet_NaN());  // all is overwritten
+    Tensor<B> o(b, n, q.cols()), dq(b, n, q.cols()), dk(b, n, k.cols()), dv(b, n, k.cols());
+    MasterTensor<B> lse(b, shape.heads, n);
+    for (auto* t : {&o, &dq, &dk, &dv})
+      fill(b, *t, std::numeric_limits<arithmetic_t<T>>::quiet_NaN());  // all is overwritten
+    fill(b, lse, std::numeric_limits<M>::quiet_NaN());
     if (blocked) {
       b.attention({shape, offsets, q.cref(), k.cref(), v.cref(), o.ref(), lse.data()});
       b.attention_gradient({shape, offsets, q.cref(), k.cref(), v.cref(), o.cref(), up.cref(),
                             std::as_const(lse).data(), dq.ref(), dk.ref(), dv.ref()});
     } else {
-      const row::Heads<T, T> heads{shape,    n,        begin.data(), end.data(),
+      const row::Heads<T, M> heads{shape,    n,        begin.data(), end.data(),
                                    q.cref(), k.cref(), v.cref(),     lse.data()};
-      b.for_each_index(n * shape.heads, row::Attend<T, T>{heads, o.ref()});
-      b.for_each_index(n * shape.heads, row::AttendByQuery<T, T>{heads, o.cref(), up.cref(), dq.ref()});
+      b.for_each_index(n * shape.heads, row::Attend<T, M>{heads, o.ref()});
+      b.for_each_index(n * shape.heads, row::AttendByQuery<T, M>{heads, o.cref(), up.cref(), dq.ref()});
       b.for_each_index(n * shape.kv_heads,
-                       row::AttendByKey<T, T>{heads, o.cref(), up.cref(), dk.ref(), dv.ref()});
+                       row::AttendByKey<T, M>{heads, o.cref(), up.cref(), dk.ref(), dv.ref()});
     }
     std::vector<std::vector<double>> out;
-    for (auto* t : {&o, &lse, &dq, &dk, &dv}) out.push_back(t->template host<double>(b));
+    for (auto* t : {&o, &dq, &dk, &dv}) out.push_back(t->template host<double>(b));
+    out.push_back(lse.template host<double>(b));
     return out;
   }
 };
 
-const char* const names[] = {"o", "lse", "dq", "dk", "dv"};
+const char* const names[] = {"o", "dq", "dk", "dv", "lse"};
 
 }  // namespace
 
@@ -97,6 +99,29 @@ TEMPLATE_TEST_CASE("blocked attention has the same bits for any number of thread
     const auto got = both.run(true);
     if (alone.empty()) alone = got;
     REQUIRE(got == alone);
+  }
+}
+
+TEST_CASE("blocked attention of bf16 is that of floats, rounded once", "[cpu][attention]") {
+  for (const bool causal : {true, false}) {
+    Both<bf16, float> halves({4, 2, 16, causal, 1}, {1, 63, 130, 2});
+    Both<float> floats(halves.shape, {1, 63, 130, 2});
+    const auto widened = [&](const auto& from, auto& to) {
+      to = Tensor<cpu::EigenBackend<float>>(floats.b, from.rows(), from.cols(),
+                                            from.template host<double>(halves.b));
+    };
+    widened(halves.q, floats.q);
+    widened(halves.k, floats.k);
+    widened(halves.v, floats.v);
+    widened(halves.up, floats.up);
+    const auto got = halves.run(true), want = floats.run(true);
+    CHECK(got[4] == want[4]);  // the sums are float's own
+    for (std::size_t i = 0; i < want[0].size(); ++i)
+      REQUIRE(got[0][i] == double(convert<float>(convert<bf16>(static_cast<float>(want[0][i])))));
+    for (const std::size_t i : {1U, 2U, 3U}) {
+      CAPTURE(names[i], causal);
+      CHECK(test::relative_error(got[i], want[i]) < 1e-2);  // the output that is kept is rounded as well
+    }
   }
 }
 
@@ -132,7 +157,7 @@ TEMPLATE_TEST_CASE("blocked attention answers the last rows as it answers all", 
       const auto by_head = lse.template host<double>(b);
       for (index_t h = 0; h < s.heads; ++h)
         CHECK(
-            test::relative_error(rows_of(by_head, h * rows, rows), rows_of(want[1], h * 200 + before, rows)) <
+            test::relative_error(rows_of(by_head, h * rows, rows), rows_of(want[4], h * 200 + before, rows)) <
             test::tolerance_of<TestType>());
     }
 }

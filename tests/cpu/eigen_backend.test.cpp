@@ -15,7 +15,7 @@ using namespace lorica;
 namespace {
 
 template <class B>
-concept HasAttention = requires(B& b, const AttentionCall<typename B::scalar>& c) {
+concept HasAttention = requires(B& b, const AttentionCall<typename B::scalar, typename B::master>& c) {
   b.attention(c);
 };
 

@@ -45,7 +45,8 @@ template <Backend B> struct Ragged {
 
 namespace detail {
 template <class B>
-inline constexpr bool fast_attention = requires(B& b, AttentionCall<typename B::scalar> c) {
+inline constexpr bool fast_attention = requires(B& b,
+                                                AttentionCall<typename B::scalar, typename B::master> c) {
   b.attention(c);
 };
 
@@ -74,7 +75,7 @@ template <Backend B> struct Attended {
     o = Tensor<B>(b, q.rows, q.cols);
     lse = MasterTensor<B>(b, s.heads, q.rows);
     if constexpr (fast_attention<B>) {
-      b.attention(AttentionCall<T>{s, where.offsets, q, k, v, o.ref(), lse.data(), where.before});
+      b.attention(AttentionCall<T, M>{s, where.offsets, q, k, v, o.ref(), lse.data(), where.before});
     } else {
       expects(s.head_dim <= row::max_head_dim, "attention: heads of ", s.head_dim, ", at most ",
               row::max_head_dim);
@@ -107,7 +108,7 @@ Var<B> attention(const Var<B>& q, const Var<B>& k, const Var<B>& v, const Ragged
     auto dk = std::make_shared<Tensor<B>>(be, k.rows(), k.cols());
     auto dv = std::make_shared<Tensor<B>>(be, v.rows(), v.cols());
     if constexpr (detail::fast_attention<B>) {
-      be.attention_gradient(AttentionGradientCall<T>{
+      be.attention_gradient(AttentionGradientCall<T, M>{
           s, where.offsets, q.value().ref(), k.value().ref(), v.value().ref(), out_value.ref(), d_o->cref(),
           kept_lse->get().data(), dq->ref(), dk->ref(), dv->ref()});
     } else {

@@ -31,22 +31,22 @@ struct AttentionShape {
 };
 
 /// o = softmax(scale q k^T, within each sequence) v, and the log-sum-exp of each row and head. A single
-/// sequence may have keys and values of rows `before` those that ask.
-template <class T> struct AttentionCall {
+/// sequence may have keys and values of rows `before` those that ask. T: of what goes in and out; M: of sums.
+template <class T, class M = T> struct AttentionCall {
   AttentionShape shape;
   std::span<const index_t> offsets;  // [sequences + 1], on the host
   MatrixRef<const T> q;              // [n, heads * head_dim]
   MatrixRef<const T> k, v;           // [before + n, kv_heads * head_dim]
   MatrixRef<T> o;                    // [n, heads * head_dim]
-  T* lse;                            // [heads, n]
+  M* lse;                            // [heads, n]
   index_t before = 0;
 };
 /// dq, dk, dv from dO and what the forward left; they are overwritten.
-template <class T> struct AttentionGradientCall {
+template <class T, class M = T> struct AttentionGradientCall {
   AttentionShape shape;
   std::span<const index_t> offsets;
   MatrixRef<const T> q, k, v, o, d_o;
-  const T* lse;
+  const M* lse;
   MatrixRef<T> dq, dk, dv;
 };
 

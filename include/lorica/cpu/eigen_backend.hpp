@@ -29,6 +29,8 @@ template <Scalar T, class Gemm, Scalar Master> class EigenBackend {
   template <class U> using buffer = Buffer<U>;
   static constexpr double pack_factor = Gemm::pack_factor;
   static constexpr bool reads_host_memory = true;  // frozen weights may lie in a mapped file
+  static constexpr bool in_blocks = std::same_as<T, Master> || std::same_as<T, bf16>;  // attention: its sums
+                                                                                       // are Eigen's products
 
   // --- memory ---
   template <class U> [[nodiscard]] Buffer<U> allocate(index_t n) { return Buffer<U>(pool_, n); }
@@ -106,10 +108,8 @@ template <Scalar T, class Gemm, Scalar Master> class EigenBackend {
 
   // --- fast paths ---
   /// Blocked attention through Eigen's products; see cpu/attention.hpp.
-  void attention(const AttentionCall<T>& call) requires(std::same_as<T, Master>) {
-    attention_forward(pool_, call);
-  }
-  void attention_gradient(const AttentionGradientCall<T>& call) requires(std::same_as<T, Master>) {
+  void attention(const AttentionCall<T, Master>& call) requires(in_blocks) { attention_forward(pool_, call); }
+  void attention_gradient(const AttentionGradientCall<T, Master>& call) requires(in_blocks) {
     attention_backward(pool_, call);
   }
   /// The same with scores of relative positions; see cpu/disentangled.hpp.
