@@ -18,7 +18,6 @@ namespace lorica::cli {
 namespace {
 
 using B = cpu::EigenBackend<float>;
-using AnyModel = nn::AnyModel<B>;
 
 /// What fit tells, and a checkpoint where one is wanted.
 struct Watch {

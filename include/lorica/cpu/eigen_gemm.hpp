@@ -19,7 +19,6 @@
 #  pragma GCC diagnostic pop
 #endif
 
-#include <algorithm>
 #include <memory>
 
 namespace lorica::cpu {
@@ -67,11 +66,7 @@ struct EigenGemm {
       product(ta, tb, alpha, a, b, beta, c);
     } else if (c.cols > c.rows &&
                c.cols >= 2 * column_unit) {  // each thread packs all of the shorter operand
-      // Few rows use a packed panel of B once: small pieces keep it in cache, where a large one would be
-      // memory that is new to the process each time.
-      constexpr index_t few = 8, cached = index_t(1) << 16;
-      const index_t pieces = c.rows > few ? most : std::max(most, c.cols * depth / cached);
-      split(c.cols, column_unit, pieces, [&](index_t first, index_t n) {
+      split(c.cols, column_unit, most, [&](index_t first, index_t n) {
         product(ta, tb, alpha, a, part_of_b(first, n), beta, c.columns(first, n));
       });
     } else {
