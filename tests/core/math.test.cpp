@@ -3,6 +3,8 @@
 /// Accuracy over the whole range, against the standard library in double.
 #include <lorica/core/math.hpp>
 
+#include <lorica/core/random.hpp>
+
 #include "support/catch.hpp"
 
 #include <bit>
@@ -131,5 +133,21 @@ TEST_CASE("in double the functions are the standard library's, in lanes too", "[
     REQUIRE(math::normal(V(x)).Phi[0] == math::normal(x).Phi);
     REQUIRE(math::normal(V(x)).phi[0] == math::normal(x).phi);
     REQUIRE(math::sigmoid(V(x))[0] == math::sigmoid(x));
+  }
+}
+
+TEMPLATE_TEST_CASE("roots of lanes are those of numbers, to the last bit", "[core][math]", float, double) {
+  using T = TestType;
+  using V = Lanes<T>;
+  const std::vector<double> squares = normals(Stream(3, "roots", ""), 64, 1e3);
+  for (std::size_t i = 0; i + V::width <= squares.size(); i += V::width) {
+    T x[V::width], y[V::width];
+    for (int l = 0; l < V::width; ++l) x[l] = static_cast<T>(std::abs(squares[i + std::size_t(l)]));
+    x[0] = i == 0 ? T(0) : x[0];
+    math::sqrt(V::load(x)).store(y);
+    for (int l = 0; l < V::width; ++l) {
+      REQUIRE(y[l] == std::sqrt(x[l]));
+      REQUIRE(y[l] == math::sqrt(x[l]));
+    }
   }
 }

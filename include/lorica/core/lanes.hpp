@@ -8,6 +8,10 @@
 
 #include <lorica/core/bf16.hpp>
 
+#if defined(__GNUC__) && !defined(__CUDACC__) && defined(__SSE2__)
+#  include <immintrin.h>
+#endif
+
 #if defined(__GNUC__) || defined(__clang__)
 #  define LORICA_INLINE __attribute__((always_inline)) inline
 #else
@@ -45,6 +49,19 @@ LORICA_VECTOR(float, int, 4)
 LORICA_VECTOR(float, int, 8) LORICA_VECTOR(float, int, 16) LORICA_VECTOR(double, long, 2)
     LORICA_VECTOR(double, long, 4) LORICA_VECTOR(double, long, 8)
 #  undef LORICA_VECTOR
+#endif
+#if defined(__GNUC__) && !defined(__CUDACC__) && defined(__SSE2__)
+/// Square roots of a register: compilers do not make them of std::sqrt, which must set errno.
+LORICA_INLINE __m128 root(__m128 x) { return _mm_sqrt_ps(x); }
+LORICA_INLINE __m128d root(__m128d x) { return _mm_sqrt_pd(x); }
+#  if defined(__AVX__)
+LORICA_INLINE __m256 root(__m256 x) { return _mm256_sqrt_ps(x); }
+LORICA_INLINE __m256d root(__m256d x) { return _mm256_sqrt_pd(x); }
+#  endif
+#  if defined(__AVX512F__)
+LORICA_INLINE __m512 root(__m512 x) { return _mm512_maskz_sqrt_ps(0xffff, x); }
+LORICA_INLINE __m512d root(__m512d x) { return _mm512_maskz_sqrt_pd(0xff, x); }
+#  endif
 #endif
 }  // namespace detail
 

@@ -13,6 +13,20 @@
 
 namespace lorica::math {
 
+/// sqrt(x), correctly rounded: the same bits over numbers and over lanes.
+LORICA_HD inline double sqrt(double x) { return std::sqrt(x); }
+LORICA_HD inline float sqrt(float x) { return std::sqrt(x); }
+template <class T, int W> LORICA_HD LORICA_INLINE Lanes<T, W> sqrt(Lanes<T, W> x) {
+  if constexpr (W == 1) {
+    return Lanes<T, 1>(sqrt(x.v));
+  } else if constexpr (requires { lorica::detail::root(x.v); }) {
+    return Lanes<T, W>(typename Lanes<T, W>::Vec(lorica::detail::root(x.v)));
+  } else {
+    for (int i = 0; i < W; ++i) x.set(i, std::sqrt(x[i]));
+    return x;
+  }
+}
+
 /// exp(x); float arguments are taken into [-87, 88] first, NaN stays NaN.
 LORICA_HD inline double exp(double x) { return std::exp(x); }
 LORICA_HD LORICA_INLINE float exp(float x) {

@@ -153,9 +153,7 @@ FitResult fit(B& b, const Model& model, T& trainee, const D& data, const FitConf
     info.gradient_norm = gradient_norm(b, trained, step);
     clip_gradients(b, trained, info.gradient_norm, c.clip);
     if constexpr (requires { trainee.precondition(); }) trainee.precondition();
-    trained.for_each_parameter([&](Parameter<B>& p, double rate) {
-      if (rate > 0 && !p.grad.empty()) optimizer.update(b, c.optimizer, p, info.lr * rate, step + 1);
-    });
+    optimizer.update_all(b, c.optimizer, trained, info.lr, step + 1);
     if constexpr (requires { trainee.after_step(step, optimizer.companions()); })
       trainee.after_step(step, optimizer.companions());
     info.seconds = std::chrono::duration<double>(clock::now() - start).count();

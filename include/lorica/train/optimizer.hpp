@@ -4,7 +4,9 @@
 #pragma once
 
 #include <lorica/autograd/parameter.hpp>
+#include <lorica/core/math.hpp>
 #include <lorica/core/state.hpp>
+#include <lorica/core/sweep.hpp>
 
 #include <cmath>
 #include <map>
@@ -24,18 +26,27 @@ struct AdamW {
 };
 
 namespace detail {
+/// One index a register of entries.
 template <class M> struct AdamWStep {
+  index_t n;
   M* w;
   const M* g;
   M* mean;
   M* square;
   M rest1, beta2, rest2, keep, step, root,
       eps;  // rest = 1 - beta, taken in double: in float it would lose 4 digits
-  LORICA_HD void operator()(index_t i) const {
-    using std::sqrt;
-    mean[i] += rest1 * (g[i] - mean[i]);
-    square[i] = beta2 * square[i] + rest2 * g[i] * g[i];
-    w[i] = w[i] * keep - step * (mean[i] / (sqrt(square[i]) / root + eps));
+  using V = Lanes<M>;
+  static index_t indices(index_t entries) { return (entries + V::width - 1) / V::width; }
+  LORICA_HD void operator()(index_t index) const {
+    const index_t i = index * V::width, left = n - i;
+    const V gi = load<V>(g + i, left);
+    V m = load<V>(mean + i, left), v = load<V>(square + i, left), x = load<V>(w + i, left);
+    m += V(rest1) * (gi - m);
+    v = V(beta2) * v + V(rest2) * gi * gi;
+    x = x * V(keep) - V(step) * (m / (math::sqrt(v) / V(root) + V(eps)));
+    store(mean + i, left, m);
+    store(square + i, left, v);
+    store(w + i, left, x);
   }
 };
 }  // namespace detail
@@ -47,14 +58,17 @@ template <Backend B> class AdamW::state {
 
   /// One step of p, whose gradient is in place, at learning rate `rate`. `step` counts from 1.
   void update(B& b, const AdamW& c, Parameter<B>& p, double rate, index_t step) {
-    auto& m = moments(b, p);
-    const double correct1 = 1 - std::pow(c.beta1, double(step)),
-                 correct2 = 1 - std::pow(c.beta2, double(step));
-    b.for_each_index(
-        p.value.size(),
-        detail::AdamWStep<M>{p.value.data(), p.grad.cref().data, m.mean.data(), m.square.data(),
-                             M(1 - c.beta1), M(c.beta2), M(1 - c.beta2), M(1 - rate * c.weight_decay),
-                             M(rate / correct1), M(std::sqrt(correct2)), M(c.eps)});
+    sweep(b, std::vector{part(b, c, p, rate, step)});
+  }
+  /// One step, in one sweep, of all that `trained` has and that has a gradient and a rate above 0 (a multiple
+  /// of `rate`).
+  template <class Trained>
+  void update_all(B& b, const AdamW& c, Trained& trained, double rate, index_t step) {
+    std::vector<Part<detail::AdamWStep<M>>> parts;
+    trained.for_each_parameter([&](Parameter<B>& p, double multiple) {
+      if (multiple > 0 && !p.grad.empty()) parts.push_back(part(b, c, p, rate * multiple, step));
+    });
+    sweep(b, parts);
   }
   /// Applies a change that p's entries underwent (some removed, all replaced) to what goes along with them.
   struct Companions {
@@ -76,6 +90,16 @@ template <Backend B> class AdamW::state {
   }
 
  private:
+  Part<detail::AdamWStep<M>> part(B& b, const AdamW& c, Parameter<B>& p, double rate, index_t step) {
+    auto& m = moments(b, p);
+    const double correct1 = 1 - std::pow(c.beta1, double(step)),
+                 correct2 = 1 - std::pow(c.beta2, double(step));
+    const index_t n = p.value.size();
+    return {
+        detail::AdamWStep<M>::indices(n),
+        {n, p.value.data(), p.grad.cref().data, m.mean.data(), m.square.data(), M(1 - c.beta1), M(c.beta2),
+         M(1 - c.beta2), M(1 - rate * c.weight_decay), M(rate / correct1), M(std::sqrt(correct2)), M(c.eps)}};
+  }
   struct Moments {
     MasterTensor<B> mean, square;
   };

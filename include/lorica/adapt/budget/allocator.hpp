@@ -10,6 +10,7 @@
 #include <lorica/adapt/placement/concept.hpp>
 #include <lorica/adapt/score/elements.hpp>
 #include <lorica/core/state.hpp>
+#include <lorica/core/sweep.hpp>
 
 #include <algorithm>
 #include <functional>
@@ -126,8 +127,10 @@ template <Backend B, DirectionScore S, DynamicPlacement P> class Allocator {
   bool after_step(B& b, std::span<const Group<B>> groups, index_t t, Companions&& companions) {
     if (compacted_ != 0) return false;  // nothing is left to decide
     if (policy_.listens(state_, t)) {
+      std::vector<Part<detail::Observe<S, M>>> entries;
       for (std::size_t i = 0; i < groups.size(); ++i)
-        if (!groups[i].diagonalize) observe(b, groups[i], watched_[i], t);
+        if (!groups[i].diagonalize) observe(groups[i], watched_[i], t, entries);
+      sweep(b, entries);
       listened_ = t;
     }
     scored_ = false;
@@ -209,14 +212,16 @@ template <Backend B, DirectionScore S, DynamicPlacement P> class Allocator {
     }
   };
 
-  void observe(B& b, const Group<B>& g, Watched& w, index_t t) {
+  void observe(const Group<B>& g, Watched& w, index_t t,
+               std::vector<Part<detail::Observe<S, M>>>& entries) const {
     bool heard = false;
     for (std::size_t f = 0; f < g.factors.size(); ++f) {
       const Parameter<B>& p = *g.factors[f].parameter;
       if (w.memory[f].empty() || p.grad.empty()) continue;
       heard = true;
-      b.for_each_index(p.value.size(), detail::Observe<S, M>{score_, p.value.cref().data, p.grad.cref().data,
-                                                             w.memory[f].data(), p.value.size(), t});
+      entries.push_back(
+          {p.value.size(),
+           {score_, p.value.cref().data, p.grad.cref().data, w.memory[f].data(), p.value.size(), t}});
     }
     expects(heard, "step ", t, ": the adapter at ", g.site->path,
             " received no gradient, so that its directions have no score; the model does not use this site");
