@@ -6,6 +6,7 @@
 
 #include <lorica/core/backend.hpp>
 #include <lorica/core/functor.hpp>
+#include <lorica/core/sweep.hpp>
 #include <lorica/cpu/attention.hpp>
 #include <lorica/cpu/disentangled.hpp>
 #include <lorica/cpu/eigen_gemm.hpp>
@@ -107,6 +108,24 @@ template <Scalar T, class Gemm, Scalar Master> class EigenBackend {
   }
 
   // --- fast paths ---
+  /// Pieces of all parts in one parallel region.
+  template <class F> void sweep(std::span<const Part<F>> parts) {
+    struct Piece {
+      const Part<F>* part;
+      index_t first, count;
+    };
+    std::vector<Piece> pieces;
+    for (const auto& p : parts)
+      for (index_t first = 0; first < p.n; first += sweep_grain)
+        pieces.push_back({&p, first, std::min(sweep_grain, p.n - first)});
+    parallel_ranges(static_cast<index_t>(pieces.size()), 4, [&](index_t begin, index_t count) {
+      for (index_t k = begin; k < begin + count; ++k) {
+        const Piece& piece = pieces[static_cast<std::size_t>(k)];
+        const F f = piece.part->f;
+        for (index_t i = piece.first; i < piece.first + piece.count; ++i) f(i);
+      }
+    });
+  }
   /// Blocked attention through Eigen's products; see cpu/attention.hpp.
   void attention(const AttentionCall<T, Master>& call) requires(in_blocks) { attention_forward(pool_, call); }
   void attention_gradient(const AttentionGradientCall<T, Master>& call) requires(in_blocks) {
@@ -122,7 +141,8 @@ template <Scalar T, class Gemm, Scalar Master> class EigenBackend {
   }
 
  private:
-  static constexpr index_t element_grain = index_t{1} << 14, row_grain = 16, sum_grain = index_t{1} << 12;
+  static constexpr index_t element_grain = index_t{1} << 14, row_grain = 16, sum_grain = index_t{1} << 12,
+                           sweep_grain = index_t{1} << 11;
 
   template <class F, class Y, class... X> static void piece(index_t n, F f, Y* y, const X*... x) {
     using A = arithmetic_t<Y>;

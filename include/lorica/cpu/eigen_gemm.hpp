@@ -4,34 +4,12 @@
 /// so that the result does not depend on how many threads there are.
 #pragma once
 
-#include <lorica/core/bf16.hpp>
-#include <lorica/core/matrix.hpp>
-#include <lorica/cpu/parallel.hpp>
-
-#if defined(__GNUC__) && \
-    !defined(__clang__)  // g++ 12 mistrusts the "undefined" registers of its own AVX-512 header
-#  pragma GCC diagnostic push
-#  pragma GCC diagnostic ignored "-Wuninitialized"
-#  pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#endif
-#include <Eigen/Core>
-#if defined(__GNUC__) && !defined(__clang__)
-#  pragma GCC diagnostic pop
-#endif
+#include <lorica/cpu/eigen.hpp>
+#include <lorica/cpu/thin.hpp>
 
 #include <memory>
 
 namespace lorica::cpu {
-
-template <class T> using RowMajor = Eigen::Matrix<T, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-template <class T>
-using Map =
-    Eigen::Map<std::conditional_t<std::is_const_v<T>, const RowMajor<std::remove_const_t<T>>, RowMajor<T>>, 0,
-               Eigen::OuterStride<>>;
-
-template <class T> Map<T> map_of(MatrixRef<T> m) {
-  return {m.data, m.rows, m.cols, Eigen::OuterStride<>(m.stride)};
-}
 
 /// The GEMM policy that needs nothing but Eigen. Its packing is the identity: Eigen packs panels as it goes,
 /// and has no interface for doing so once. One copy of the weight serves both directions.
@@ -62,6 +40,8 @@ struct EigenGemm {
     // pieces.
     constexpr index_t row_unit = 8, column_unit = 48;
     const index_t work = c.rows * c.cols * depth, most = threads();
+    if constexpr (std::is_same_v<TA, TB> && std::is_same_v<TA, TC> && !std::is_same_v<TA, bf16>)
+      if (thin_product(ta, tb, static_cast<TC>(alpha), a, b, static_cast<TC>(beta), c)) return;
     if (work < 100000) {  // a parallel region would cost more than it saves
       product(ta, tb, alpha, a, b, beta, c);
     } else if (c.cols > c.rows &&
@@ -82,6 +62,24 @@ struct EigenGemm {
     expects_shape("multiply", "X", x.shape(), {x.rows, t == Trans::yes ? w.w.cols : w.w.rows});
     expects_shape("multiply", "Y", y.shape(), {x.rows, t == Trans::yes ? w.w.rows : w.w.cols});
     gemm(Trans::no, t, S(1), x, w.w, beta, y);
+  }
+
+  /// A product one side of which is as thin as a rank; false where it is not, and nothing is done.
+  template <class T>
+  static bool thin_product(Trans ta, Trans tb, T alpha, MatrixRef<const T> a, MatrixRef<const T> b, T beta,
+                           MatrixRef<T> c) {
+    const index_t depth = ta == Trans::no ? a.cols : a.rows;
+    if (depth < thin::least_depth || c.size() == 0) return false;
+    if (ta == Trans::no && tb == Trans::yes &&
+        c.cols <= thin::most)  // whatever the rows: one says the same among others
+      thin::by_rows(alpha, a, b, beta, c);
+    else if (ta == Trans::yes && tb == Trans::no && c.rows <= thin::most && c.cols >= thin::least_depth)
+      thin::by_columns(alpha, a, b, beta, c, false);
+    else if (ta == Trans::yes && tb == Trans::no && c.cols <= thin::most && c.rows >= thin::least_depth)
+      thin::by_columns(alpha, b, a, beta, c, true);
+    else
+      return false;
+    return true;
   }
 
   /// One piece, in the calling thread. Defined below, and not inline: a program may compile it once (extern

@@ -171,6 +171,8 @@ struct OneDnnGemm {
     const bool small = c.size() * depth < 100000 || onednn::inside_parallel();
     if constexpr (!halves) {
       if constexpr (!doubles) {
+        if (EigenGemm::thin_product(ta, tb, static_cast<float>(alpha), a, b, static_cast<float>(beta), c))
+          return;
         if (!small && turns(ta, c)) return turned(ta, tb, alpha, a, b, beta, c);
         // Up to a register block of columns oneDNN packs more than it multiplies.
         if (!small && c.cols >= narrow) return sgemm(ta, tb, alpha, a, b, beta, c);
