@@ -3,6 +3,7 @@
 #include "commands.hpp"
 #include "run_file.hpp"
 
+#include <lorica/cpu/idle.hpp>
 #include <lorica/io/nearest.hpp>
 #include <lorica/version.hpp>
 
@@ -23,6 +24,7 @@ void say_nearest(const CLI::App& command, const std::string& word) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  lorica::cpu::let_idle_threads_sleep(argv);
   using namespace lorica;
   std::signal(SIGINT, [](int) { cli::stop_asked = 1; });
   std::signal(SIGTERM, [](int) { cli::stop_asked = 1; });

@@ -13,6 +13,7 @@
 #include <lorica/adapt/sum.hpp>
 #include <lorica/autograd/gradcheck.hpp>
 #include <lorica/cpu/eigen_backend.hpp>
+#include <lorica/cpu/idle.hpp>
 #include <lorica/io/adapter_file.hpp>
 #include <lorica/io/checkpoint.hpp>
 #include <lorica/io/decoder_folder.hpp>

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+/// @file lorica/cpu/idle.hpp
+/// What threads do between two loops. OpenMP lets them spin, for milliseconds (libgomp) or a fifth of a
+/// second (LLVM's), in the hope of the next loop; on a machine with other work they then keep those that
+/// compute from their core. How long is read from the environment when OpenMP is loaded, before main.
+#pragma once
+
+#include <cstdlib>
+
+#if defined(_OPENMP) && defined(__linux__)
+#  include <unistd.h>
+#endif
+
+namespace lorica::cpu {
+
+/// Call first in main: starts the program anew, once, with idle threads that spin for some microseconds.
+/// Returns at once where the environment already says how long (OMP_WAIT_POLICY, GOMP_SPINCOUNT,
+/// KMP_BLOCKTIME), where there are no threads, or where a program cannot start itself.
+inline void let_idle_threads_sleep([[maybe_unused]] char** argv) {
+#if defined(_OPENMP) && defined(__linux__)
+  for (const char* said : {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME"})
+    if (std::getenv(said) != nullptr) return;
+  setenv("GOMP_SPINCOUNT", "1000", 1);
+  setenv("KMP_BLOCKTIME", "0", 1);
+  execv("/proc/self/exe", argv);
+#endif
+}
+
+}  // namespace lorica::cpu
