@@ -21,6 +21,7 @@ template <Backend B> class AnyAdapted {
   struct Interface {
     virtual ~Interface() = default;
     virtual Var<B> visit(const SiteCall<B>& c) = 0;
+    virtual std::optional<LowRankTerm<B>> low_rank(Tape<B>& tape, const SiteInfo& site) = 0;
     virtual void for_each_parameter(const std::function<void(Parameter<B>&, double)>& f) = 0;
     virtual std::optional<MasterVar<B>> penalty(Tape<B>& tape) = 0;
     virtual void precondition() = 0;
@@ -42,6 +43,9 @@ template <Backend B> class AnyAdapted {
   explicit AnyAdapted(adapt::Adapted<B, M> a) : held_(std::make_unique<Holder<M>>(std::move(a))) {}
 
   Var<B> visit(const SiteCall<B>& c) { return held_->visit(c); }
+  std::optional<LowRankTerm<B>> low_rank(Tape<B>& tape, const SiteInfo& site) {
+    return held_->low_rank(tape, site);
+  }
   template <class F> void for_each_parameter(F f) { held_->for_each_parameter(f); }
   std::optional<MasterVar<B>> penalty(Tape<B>& tape) { return held_->penalty(tape); }
   void precondition() { held_->precondition(); }
@@ -62,6 +66,9 @@ template <Backend B> class AnyAdapted {
     explicit Holder(A a) : adapted(std::move(a)) {}
 
     Var<B> visit(const SiteCall<B>& c) override { return adapted.visit(c); }
+    std::optional<LowRankTerm<B>> low_rank(Tape<B>& tape, const SiteInfo& site) override {
+      return adapted.low_rank(tape, site);
+    }
     void for_each_parameter(const std::function<void(Parameter<B>&, double)>& f) override {
       adapted.for_each_parameter(f);
     }

@@ -196,7 +196,7 @@ TEST_CASE("products keep what a gradient needs, sums keep nothing", "[autograd][
   const auto bytes = [](index_t rows, index_t cols, std::size_t each) {
     return static_cast<std::size_t>(rows * cols) * each;
   };
-  const auto x = [&](Tape<B>& t) { return in.activation(t, "x", n, k); };  // made by a cast: the tape owns it
+  const auto x = [&](Tape<B>& t) { return test::owned(in.activation(t, "x", n, k)); };
   const auto y = [&](Tape<B>& t) { return in.activation(t, "y", n, m); };
   const auto u = [&](Tape<B>& t) { return test::owned(in.leaf(t, "u", n, r)); };
   const auto fixed = [&](Tape<B>& t) { return t.constant(in.tensor<T>("x", n, k)); };

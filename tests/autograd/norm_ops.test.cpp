@@ -4,6 +4,7 @@
 #include "support/op_cases.hpp"
 
 #include <cmath>
+#include <tuple>
 
 using namespace lorica;
 using test::Matrix;
@@ -11,9 +12,8 @@ using test::Numbers;
 
 namespace {
 
-Matrix layer_norm_of(const Numbers& in, double eps) {
-  const Matrix x = in.matrix("x", in.rows(), in.size("d")), gain = in.matrix("gain", 1, x.cols),
-               bias = in.matrix("bias", 1, x.cols);
+Matrix layer_norm_of(const Numbers& in, double eps, const Matrix& x) {
+  const Matrix gain = in.matrix("gain", 1, x.cols), bias = in.matrix("bias", 1, x.cols);
   const auto d = static_cast<double>(x.cols);
   Matrix y(x.rows, x.cols);
   for (index_t i = 0; i < x.rows; ++i) {
@@ -25,9 +25,9 @@ Matrix layer_norm_of(const Numbers& in, double eps) {
   }
   return y;
 }
-Matrix rms_norm_of(const Numbers& in, double eps, index_t groups = 1) {
+Matrix rms_norm_of(const Numbers& in, double eps, const Matrix& x) {
   const index_t d = in.size("d");
-  const Matrix x = in.matrix("x", in.rows(), groups * d), gain = in.matrix("gain", 1, d);
+  const Matrix gain = in.matrix("gain", 1, d);
   Matrix y(x.rows, x.cols);
   for (index_t i = 0; i < x.rows; ++i)
     for (index_t g = 0; g < x.cols; g += d) {
@@ -38,10 +38,25 @@ Matrix rms_norm_of(const Numbers& in, double eps, index_t groups = 1) {
   return y;
 }
 
+Matrix layer_norm_of(const Numbers& in, double eps) {
+  return layer_norm_of(in, eps, in.matrix("x", in.rows(), in.size("d")));
+}
+Matrix rms_norm_of(const Numbers& in, double eps, index_t groups = 1) {
+  return rms_norm_of(in, eps, in.matrix("x", in.rows(), groups * in.size("d")));
+}
+Matrix sum(const Matrix& x, const Matrix& y) {
+  return test::matrix_of(x.rows, x.cols, [&](index_t i, index_t j) { return x(i, j) + y(i, j); });
+}
+/// x + z, both given
+Matrix sum_of(const Numbers& in) {
+  return sum(in.matrix("x", in.rows(), in.size("d")), in.matrix("z", in.rows(), in.size("d")));
+}
+
 template <Backend B> test::Cases<B> cases() {
   using T = typename B::scalar;
   using M = typename B::master;
   const auto x = [](auto& t, auto& in) { return in.leaf(t, "x", in.rows(), in.size("d")); };
+  const auto branch = [](auto& t, auto& in) { return in.activation(t, "z", in.rows(), in.size("d")); };
   const auto gain = [](auto& t, auto& in) { return in.leaf(t, "gain", 1, in.size("d")); };
   const auto bias = [](auto& t, auto& in) { return in.leaf(t, "bias", 1, in.size("d")); };
   const auto fixed = [](auto& t, auto& in, const char* name) {
@@ -78,6 +93,23 @@ template <Backend B> test::Cases<B> cases() {
          return rms_norm<M>(in.activation(t, "x", in.rows(), in.size("d")), gain(t, in), 1.0);
        },
        [](const Numbers& in) { return rms_norm_of(in, 1.0); }},
+      {"add_layer_norm, the norm",
+       [=](auto& t, auto& in) {
+         return add_layer_norm<T>(test::owned(x(t, in)), branch(t, in), gain(t, in), bias(t, in), 0.1).second;
+       },
+       [](const Numbers& in) { return layer_norm_of(in, 0.1, sum_of(in)); }},
+      {"add_layer_norm, sum and norm",
+       [=](auto& t, auto& in) {
+         const auto [z, y] = add_layer_norm<M>(x(t, in), branch(t, in), gain(t, in), bias(t, in), 0.1);
+         return add(z, y);
+       },
+       [](const Numbers& in) { return sum(sum_of(in), layer_norm_of(in, 0.1, sum_of(in))); }},
+      {"add_rms_norm, sum and norm",
+       [=](auto& t, auto& in) {
+         const auto [z, y] = add_rms_norm<T>(test::owned(x(t, in)), branch(t, in), gain(t, in), 0.1);
+         return add(z, y);
+       },
+       [](const Numbers& in) { return sum(sum_of(in), rms_norm_of(in, 0.1, sum_of(in))); }},
       {"rms_norm, frozen",
        [=](auto& t, auto& in) { return rms_norm<T>(x(t, in), fixed(t, in, "gain"), 0.1); },
        [](const Numbers& in) { return rms_norm_of(in, 0.1); }},
@@ -166,4 +198,61 @@ TEST_CASE("norms name the shapes that do not fit", "[autograd][errors]") {
         "layer_norm: bias is [3, 1], expected [1, 3]");
   CHECK(test::error_of<ShapeError>([&] { (void)rms_norm<double>(x, bad, 1e-5); }) ==
         "rms_norm: gain is [3, 1], x is [2, 3]; expected a gain of [1, d] for x of [n, groups d]");
+}
+
+TEMPLATE_TEST_CASE("a sum and its norm in one pass are those of two, to the last bit", "[autograd]",
+                   LORICA_SOME_BACKENDS) {
+  using B = TestType;
+  using M = typename B::master;
+  B b;
+  test::Inputs<B> in(b, 5, 60);
+  const index_t n = in.rows(), d = 67;
+  const auto run = [&](bool together, bool layer) {
+    for (auto* p : in.parameters()) p->grad = {};
+    Tape<B> t(b);
+    const auto x = in.leaf(t, "x", n, d), gain = in.leaf(t, "gain", 1, d), bias = in.leaf(t, "bias", 1, d);
+    const auto y = in.activation(t, "y", n, d);
+    MasterVar<B> z;
+    MasterVar<B> normed;
+    if (together) {
+      std::tie(z, normed) =
+          layer ? add_layer_norm<M>(x, y, gain, bias, 1e-5) : add_rms_norm<M>(x, y, gain, 1e-5);
+    } else {
+      z = add(x, y);
+      normed = layer ? layer_norm<M>(z, gain, bias, 1e-5) : rms_norm<M>(z, gain, 1e-5);
+    }
+    auto out = normed.value().template host<double>(b);
+    t.backward(squared_error(add(z, normed), in.constant("target", n, d)));
+    for (const auto* p : in.parameters())
+      if (!p->grad.empty()) {
+        const auto g = p->grad.template host<double>(b);
+        out.insert(out.end(), g.begin(), g.end());
+      }
+    return out;
+  };
+  for (const bool layer : {false, true}) CHECK(run(true, layer) == run(false, layer));
+}
+
+TEMPLATE_TEST_CASE("who saves the rows of a norm has them computed again", "[autograd][memory]",
+                   LORICA_SOME_BACKENDS) {
+  using B = TestType;
+  using T = typename B::scalar;
+  B b;
+  test::Inputs<B> in(b, 1, 10);
+  const index_t n = in.rows(), d = 9;
+  for (const bool layer : {false, true}) {
+    Tape<B> t(b);
+    const auto x = in.leaf(t, "x", n, d), gain = in.leaf(t, "gain", 1, d), bias = in.leaf(t, "bias", 1, d);
+    auto y = layer ? layer_norm<T>(x, gain, bias, 1e-5) : rms_norm<T>(x, gain, 1e-5);
+    const auto numbers = y.value().template host<double>(b);
+    auto saved = y.saved();
+    const std::size_t with = t.account().live, bytes = y.value().bytes();
+    y = {};
+    CHECK(t.account().live == with - bytes);
+    CHECK(saved.value().template host<double>(b) == numbers);
+    CHECK(t.account().live == with);
+    CHECK(saved.saved().value().data() == saved.value().data());  // once for all who ask
+    saved = {};
+    CHECK(t.account().live == with - bytes);
+  }
 }

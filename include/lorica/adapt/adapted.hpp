@@ -77,6 +77,16 @@ template <Backend B, class M> class Adapted {
     return i && enabled_ ? method_.adapter.visit(slots_[*i].state, c) : std::move(c.y);
   }
 
+  /// Where nothing stands, nothing is added; where the adapter adds one product, that is what is.
+  std::optional<LowRankTerm<B>> low_rank(Tape<B>& tape, const SiteInfo& site) {
+    const auto& i = at_[static_cast<std::size_t>(site.ordinal)];
+    if (!i || !enabled_) return LowRankTerm<B>{};
+    if constexpr (detail::says_term<A>)
+      return method_.adapter.low_rank(tape, slots_[*i].state);
+    else
+      return std::nullopt;
+  }
+
   /// f(parameter, its learning rate as a multiple of the run's) for all that trains.
   template <class F> void for_each_parameter(F f) {
     for (auto& s : slots_)

@@ -32,8 +32,8 @@ template <Backend B, class S> class Probe {
   Var<B> visit(const SiteCall<B>& c) {
     const auto at = static_cast<std::size_t>(c.site.ordinal);
     ++heard_.at(at).visits;
-    return tap(std::move(c.y), [this, at, &site = c.site, x = c.x, offsets = c.offsets, matrix = c.weight,
-                                bias = c.bias](const Tensor<B>& dy) mutable {
+    return tap(std::move(c.y), [this, at, &site = c.site, x = c.x.saved(), offsets = c.offsets,
+                                matrix = c.weight, bias = c.bias](const Tensor<B>& dy) mutable {
       auto& heard = heard_[at];
       B& b = x.backend();
       const bool alone = heard.visits == 1 && heard.x.empty();

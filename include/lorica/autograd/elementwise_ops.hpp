@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// @file lorica/autograd/elementwise_ops.hpp
-/// Activations and dropout, all [n, d]. Each keeps its input (tanh its output) and nothing else; dropout
-/// keeps nothing.
+/// Activations and dropout, all [n, d]. Each keeps its input (tanh its output) and nothing else: who needs
+/// the output of a GELU or a gate in the backward pass has it computed again. Dropout keeps nothing.
 #pragma once
 
 #include <lorica/autograd/tape.hpp>
@@ -12,11 +12,15 @@ namespace lorica {
 namespace detail {
 /// y = f(x); dx = gradient(dy, x).
 template <class F, class G, Backend B, class T> Var<B, T> elementwise(const Var<B, T>& x) {
-  B& b = x.backend();
-  Tensor<B, T> y(b, x.rows(), x.cols());
-  b.map(y.size(), F{}, y.data(), x.value().data());
-  return x.tape().record(std::move(y), x.needs_grad(),
-                         [x](const auto& dy) { x.add_gradient(G{}, *dy, x.value()); });
+  const auto made = [](const Var<B, T>& from) {
+    B& b = from.backend();
+    Tensor<B, T> y(b, from.rows(), from.cols());
+    b.map(y.size(), F{}, y.data(), from.value().data());
+    return y;
+  };
+  return x.tape().record(
+      made(x), x.needs_grad(), [x](const auto& dy) { x.add_gradient(G{}, *dy, x.value()); },
+      [x, made] { return made(x); });
 }
 }  // namespace detail
 
@@ -44,11 +48,14 @@ template <Backend B, class T> Var<B, T> tanh(const Var<B, T>& x) {
 
 /// silu(gate) up: the SwiGLU feed-forward of Llama
 template <Backend B, class T> Var<B, T> silu_gate(const Var<B, T>& gate, const Var<B, T>& up) {
-  B& b = gate.backend();
   expects_shape("silu_gate", "up", up.shape(), gate.shape());
-  Tensor<B, T> y(b, gate.rows(), gate.cols());
-  b.map(y.size(), fn::SiluGate{}, y.data(), gate.value().data(), up.value().data());
-  return gate.tape().record(std::move(y), gate.needs_grad() || up.needs_grad(), [gate, up](const auto& dy) {
+  const auto made = [gate, up] {
+    B& b = gate.backend();
+    Tensor<B, T> y(b, gate.rows(), gate.cols());
+    b.map(y.size(), fn::SiluGate{}, y.data(), gate.value().data(), up.value().data());
+    return y;
+  };
+  const auto pull = [gate, up](const auto& dy) {
     if (gate.needs_grad()) {
       const auto to = gate.into();
       B& be = gate.backend();
@@ -63,7 +70,8 @@ template <Backend B, class T> Var<B, T> silu_gate(const Var<B, T>& gate, const V
       }
     }
     if (up.needs_grad()) up.add_gradient(fn::SiluGateByUp{}, *dy, gate.value());
-  });
+  };
+  return gate.tape().record(made(), gate.needs_grad() || up.needs_grad(), pull, made);
 }
 
 /// x y, element by element

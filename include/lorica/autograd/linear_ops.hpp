@@ -23,7 +23,7 @@ template <Backend B> Var<B> linear(const Var<B>& x, const Frozen<B>& w) {
 }
 
 /// y = alpha x w^T                x [n, k], w [m, k], y [n, m]; each may be scalar or master
-/// Keeps x where w needs a gradient, w where x does.
+/// Saves x where w needs a gradient, keeps w where x does.
 template <class TY, Backend B, class TX, class TW>
 Var<B, TY> matmul_nt(const Var<B, TX>& x, const Var<B, TW>& w, double alpha = 1) {
   using M = typename B::master;
@@ -33,7 +33,7 @@ Var<B, TY> matmul_nt(const Var<B, TX>& x, const Var<B, TW>& w, double alpha = 1)
   b.gemm(Trans::no, Trans::yes, M(alpha), x.value().cref(), w.value().cref(), M(0), y.ref());
   return x.tape().record(
       std::move(y), x.needs_grad() || w.needs_grad(),
-      [x = w.needs_grad() ? x : x.gradient_only(), w = x.needs_grad() ? w : w.gradient_only(),
+      [x = w.needs_grad() ? x.saved() : x.gradient_only(), w = x.needs_grad() ? w : w.gradient_only(),
        alpha](const auto& dy) {
         B& be = x.backend();
         if (x.needs_grad()) {
@@ -157,17 +157,18 @@ template <Backend B, class T> Var<B, T> add_bias(Var<B, T> x, const MasterVar<B>
   });
 }
 
-/// z = x + y, both [n, d]; TX is the type of the sum (the residual stream: master), y may be scalar
-/// Keeps nothing.
-template <Backend B, class TX, class TY> Var<B, TX> add(Var<B, TX> x, const Var<B, TY>& y) {
+namespace detail {
+/// z = x + y on the tape, its numbers still to be written: in x's memory when nobody else reads it.
+/// write(from, to): to_i <- from_i + y_i.
+template <Backend B, class TX, class TY, class Write>
+Var<B, TX> sum_by(Var<B, TX> x, const Var<B, TY>& y, Write write) {
   B& b = y.backend();
   auto& tape = y.tape();
   expects_shape("add", "y", y.shape(), x.shape());
   const auto into_x = x.gradient_only();
-  const index_t n = x.value().size();
   Tensor<B, TX>* reuse = x.reusable();
   Tensor<B, TX> z = reuse != nullptr ? Tensor<B, TX>() : Tensor<B, TX>(b, x.rows(), x.cols());
-  b.map(n, fn::Add{}, reuse != nullptr ? reuse->data() : z.data(), x.value().data(), y.value().data());
+  write(x.value().cref(), reuse != nullptr ? reuse->ref() : z.ref());
   if (reuse != nullptr) z = x.release();
   return tape.record(std::move(z), into_x.needs_grad() || y.needs_grad(),
                      [x = into_x, y = y.gradient_only()](const auto& dz) {
@@ -179,6 +180,15 @@ template <Backend B, class TX, class TY> Var<B, TX> add(Var<B, TX> x, const Var<
                        }
                        if (x.needs_grad()) x.add_gradient(dz);
                      });
+}
+}  // namespace detail
+
+/// z = x + y, both [n, d]; TX is the type of the sum (the residual stream: master), y may be scalar
+/// Keeps nothing.
+template <Backend B, class TX, class TY> Var<B, TX> add(Var<B, TX> x, const Var<B, TY>& y) {
+  return detail::sum_by(std::move(x), y, [&y](MatrixRef<const TX> from, MatrixRef<TX> to) {
+    y.backend().map(to.size(), fn::Add{}, to.data, from.data, y.value().data());
+  });
 }
 
 /// y = s x
@@ -194,16 +204,20 @@ template <Backend B, class T> Var<B, T> scale(const Var<B, T>& x, double s) {
 }
 
 /// The same numbers in another type: the residual stream to activations and back.
-/// Keeps nothing.
+/// Saves x for who saves y.
 template <class To, Backend B, class T> Var<B, To> cast(const Var<B, T>& x) {
   if constexpr (std::same_as<To, T>) {
     return x;
   } else {
-    B& b = x.backend();
-    Tensor<B, To> y(b, x.rows(), x.cols());
-    b.map(y.size(), fn::Copy{}, y.data(), x.value().data());
-    return x.tape().record(std::move(y), x.needs_grad(),
-                           [x = x.gradient_only()](const auto& dy) { x.add_gradient(fn::Copy{}, *dy); });
+    const auto made = [](const Var<B, T>& from) {
+      B& b = from.backend();
+      Tensor<B, To> y(b, from.rows(), from.cols());
+      b.map(y.size(), fn::Copy{}, y.data(), from.value().data());
+      return y;
+    };
+    return x.tape().record(
+        made(x), x.needs_grad(), [x = x.gradient_only()](const auto& dy) { x.add_gradient(fn::Copy{}, *dy); },
+        [x = x.saved(), made] { return made(x); });
   }
 }
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /// @file lorica/autograd/tape.hpp
-/// A Wengert list of tensor-level operations. Three rules hold for every operation:
+/// A Wengert list of tensor-level operations. Four rules hold for every operation:
 /// a value is kept for the backward pass only where a pullback captured its Var, and freed as soon as that
-/// pullback ran; a value without a gradient slot (frozen, or made of frozen values alone) records nothing;
+/// pullback ran; what is cheap to compute again is captured as saved() and is then rebuilt instead of kept;
+/// a value without a gradient slot (frozen, or made of frozen values alone) records nothing;
 /// pullbacks add into gradients, and the first to arrive writes instead, so that nothing is cleared first.
 #pragma once
 
@@ -27,22 +28,34 @@ struct Account {
 
 namespace detail {
 
-/// A value on a tape: its own, or somebody else's that outlives the tape.
+/// A value on a tape: its own, somebody else's that outlives the tape, or a way to compute it when it is
+/// asked for. `saved` is such a way, beside a value that is there.
 template <Backend B, class T> struct Value {
-  Tensor<B, T> own;
+  using Recipe = std::function<Tensor<B, T>()>;
+
+  mutable Tensor<B, T> own;
   const Tensor<B, T>* borrowed = nullptr;
   std::shared_ptr<Account> account = {};
+  Recipe recipe = {};
+  std::shared_ptr<Value> saved = {};
 
   Value(Tensor<B, T> t, std::shared_ptr<Account> a) : own(std::move(t)), account(std::move(a)) {
     account->add(own.bytes());
   }
   explicit Value(const Tensor<B, T>* t) : borrowed(t) {}
+  Value(Recipe r, std::shared_ptr<Account> a) : account(std::move(a)), recipe(std::move(r)) {}
   Value(const Value&) = delete;
   Value& operator=(const Value&) = delete;
   ~Value() {
     if (account) account->live -= own.bytes();
   }
-  [[nodiscard]] const Tensor<B, T>& get() const { return borrowed != nullptr ? *borrowed : own; }
+  [[nodiscard]] const Tensor<B, T>& get() const {
+    if (recipe && own.empty()) {
+      own = recipe();
+      account->add(own.bytes());
+    }
+    return borrowed != nullptr ? *borrowed : own;
+  }
 };
 
 /// Where the gradient of a value gathers. Gradients are shared between values as long as nobody adds to them.
@@ -85,6 +98,11 @@ template <Backend B, class T> class Var {
   [[nodiscard]] bool needs_grad() const noexcept { return slot_ != nullptr; }
   /// The gradient alone, without the value: what a pullback captures of an input it need not read.
   [[nodiscard]] Var gradient_only() const { return Var(tape_, nullptr, slot_); }
+
+  /// What a pullback captures of a value that it reads: the value itself, or, where the operation that made
+  /// it said how, a handle that computes it again when it is first read. All such handles share what they
+  /// computed.
+  [[nodiscard]] Var saved() const { return value_->saved ? Var(tape_, value_->saved, slot_) : *this; }
 
   /// The value's memory, if this handle is the last to see it and may overwrite it; else null. Saves a pass
   /// over memory where a sum is the only reader of its input.
@@ -176,6 +194,15 @@ template <Backend B> class Tape {
     return needs_grad && recording_ ? remember(std::move(value), Pullback<T>(std::move(pull)))
                                     : constant(std::move(value));
   }
+  /// The same; recipe() computes the value again, bit for bit, for those who save it. It keeps what it
+  /// captured.
+  template <class T, class Pull, class Recipe>
+  [[nodiscard]] Var<B, T> record(Tensor<B, T> value, bool needs_grad, Pull pull, Recipe recipe) {
+    if (!needs_grad || !recording_) return constant(std::move(value));
+    return remember(std::move(value), Pullback<T>(std::move(pull)),
+                    std::make_shared<detail::Value<B, T>>(
+                        typename detail::Value<B, T>::Recipe(std::move(recipe)), account_));
+  }
   /// Owns `value`, whose gradient is x's own: for sums with a constant, which have no step of their own.
   template <class T> [[nodiscard]] Var<B, T> passed_on(Tensor<B, T> value, const Var<B, T>& x) {
     return {this, std::make_shared<detail::Value<B, T>>(std::move(value), account_), x.slot()};
@@ -209,8 +236,11 @@ template <Backend B> class Tape {
   template <class T> using Pullback = std::function<void(const std::shared_ptr<Tensor<B, T>>&)>;
 
   /// What does not depend on the operation: compiled once for all of them.
-  template <class T> Var<B, T> remember(Tensor<B, T> value, Pullback<T> pull) {
+  template <class T>
+  Var<B, T> remember(Tensor<B, T> value, Pullback<T> pull,
+                     std::shared_ptr<detail::Value<B, T>> saved = nullptr) {
     auto v = std::make_shared<detail::Value<B, T>>(std::move(value), account_);
+    v->saved = std::move(saved);
     auto slot = std::make_shared<detail::Slot<B, T>>(v->own.shape(), nullptr);
     pullbacks_.push_back([slot, pull = std::move(pull)] {
       if (!slot->grad) return;

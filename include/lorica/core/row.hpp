@@ -34,6 +34,31 @@ template <class T> LORICA_HD inline T softmax(T* x, index_t valid, index_t n, T 
   return top + log(s);
 }
 
+/// z_i <- x_i + y_i; z may be x.
+template <class X, class Y> struct AddRows {
+  MatrixRef<const X> x;
+  MatrixRef<const Y> y;
+  MatrixRef<X> z;
+  LORICA_HD void operator()(index_t i) const {
+    using V = lanes_of<X>;
+    for (index_t j = 0; j < z.cols; j += V::width)
+      store(z.row(i) + j, z.cols - j, load<V>(x.row(i) + j, z.cols - j) + load<V>(y.row(i) + j, z.cols - j));
+  }
+};
+/// Nothing is to be done to a row.
+struct AsItIs {
+  LORICA_HD void operator()(index_t) const {}
+};
+/// First one thing and then another, row by row, while the row is at hand.
+template <class First, class Second> struct InTurn {
+  First first;
+  Second second;
+  LORICA_HD void operator()(index_t i) const {
+    first(i);
+    second(i);
+  }
+};
+
 /// y = (x - mean) / sqrt(var + eps) * gain + bias over each row; keeps mean and 1/sqrt(var + eps).   x, y [n,
 /// d]
 template <class X, class Y, class M> struct LayerNorm {

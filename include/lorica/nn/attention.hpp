@@ -10,8 +10,6 @@
 #include <lorica/nn/norm.hpp>
 #include <lorica/nn/positions.hpp>
 
-#include <array>
-
 namespace lorica::nn {
 
 /// Queries, keys and values each by a linear of their own: three sites.
@@ -22,8 +20,7 @@ struct Separate {
     /// x [n, d] -> q [n, heads dim], k and v [n, kv_heads dim]
     template <class P>
     std::array<Var<B>, 3> operator()(const Var<B>& x, std::span<const index_t> offsets, P& policy) const {
-      Var<B> queries = q(x, offsets, policy), keys = k(x, offsets, policy);
-      return {std::move(queries), std::move(keys), v(x, offsets, policy)};
+      return side_by_side(x, offsets, policy, q, k, v);
     }
     template <class F> void for_each_linear(F&& f) const {
       f(q);

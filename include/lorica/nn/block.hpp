@@ -9,22 +9,29 @@
 
 namespace lorica::nn {
 
-/// r + f(norm(r)): GPT-2, Llama. The residual stream stays in the master type from embedding to head.
+/// r' = r + f(norm_1(r)), then r' + g(norm_2(r')): GPT-2, Llama. The residual stream stays in the master type
+/// from embedding to head.
 struct PreNorm {
   static constexpr bool final_norm = true;
-  template <Backend B, class Norm, class F>
-  MasterVar<B> operator()(MasterVar<B> r, const Norm& norm, F f) const {
-    const Var<B> y = f(norm(r));
-    return add(std::move(r), y);
+  template <Backend B, class Norm, class F, class G>
+  MasterVar<B> operator()(MasterVar<B> r, const Norm& norm_1, F f, const Norm& norm_2, G g) const {
+    const Var<B> y = f(norm_1(r));
+    auto [sum, x] = norm_2.of_sum(std::move(r), y);
+    const Var<B> z = g(std::exchange(x, {}));
+    return add(std::move(sum), z);
   }
 };
-/// norm(r + f(r)): BERT.
+/// r' = norm_1(r + f(r)), then norm_2(r' + g(r')): BERT.
 struct PostNorm {
   static constexpr bool final_norm = false;
-  template <Backend B, class Norm, class F>
-  MasterVar<B> operator()(MasterVar<B> r, const Norm& norm, F f) const {
-    const Var<B> y = f(cast<typename B::scalar>(r));
-    return norm.template operator()<typename B::master>(add(std::move(r), y));
+  template <Backend B, class Norm, class F, class G>
+  MasterVar<B> operator()(MasterVar<B> r, const Norm& norm_1, F f, const Norm& norm_2, G g) const {
+    using T = typename B::scalar;
+    using M = typename B::master;
+    const Var<B> y = f(cast<T>(r));
+    r = norm_1.template of_sum<M>(std::move(r), y).second;
+    const Var<B> z = g(cast<T>(r));
+    return norm_2.template of_sum<M>(std::move(r), z).second;
   }
 };
 
@@ -53,10 +60,9 @@ template <class Norm, class Attention, class FeedForward, class Residual, class 
     /// `shared`: what the attention's shared part began this pass with.
     template <class C, class P>
     MasterVar<B> operator()(MasterVar<B> r, const Batch<B>& batch, const C& shared, P& policy) const {
-      r = Residual{}(std::move(r), norm_1,
-                     [&](const Var<B>& x) { return attention(x, batch, shared, policy); });
-      return Residual{}(std::move(r), norm_2,
-                        [&](const Var<B>& x) { return feed_forward(x, batch.where.offsets, policy); });
+      return Residual{}(
+          std::move(r), norm_1, [&](const Var<B>& x) { return attention(x, batch, shared, policy); }, norm_2,
+          [&](const Var<B>& x) { return feed_forward(x, batch.where.offsets, policy); });
     }
     template <class F> void for_each_linear(F&& f) const {
       attention.for_each_linear(f);

@@ -54,8 +54,8 @@ struct GatedSilu {
     using B = backend_of<W>;
     Linear<W> gate, up, down;
     template <class P> Var<B> operator()(const Var<B>& x, std::span<const index_t> offsets, P& policy) const {
-      const Var<B> g = gate(x, offsets, policy);
-      return down(silu_gate(g, up(x, offsets, policy)), offsets, policy);
+      const auto [g, u] = side_by_side(x, offsets, policy, gate, up);
+      return down(silu_gate(g, u), offsets, policy);
     }
     template <class F> void for_each_linear(F&& f) const {
       f(gate);

@@ -5,6 +5,8 @@
 
 #include <lorica/nn/weights.hpp>
 
+#include <algorithm>
+#include <array>
 #include <optional>
 
 namespace lorica::nn {
@@ -20,12 +22,28 @@ template <class W> struct Linear {
   template <class P> Var<B> operator()(const Var<B>& x, std::span<const index_t> offsets, P& policy) const {
     return at_site(site, x, weight, bias ? &*bias : nullptr, offsets, policy);
   }
+  [[nodiscard]] SiteWeight<matrix_of<W>, vector_of<W>> as_site() const {
+    return {site, weight, bias ? &*bias : nullptr};
+  }
   /// f(name, weight) for every weight.
   template <class F> void for_each_weight(F&& f) const {
     f(site.path + ".weight", weight);
     if (bias) f(site.path + ".bias", *bias);
   }
 };
+
+/// Several linears of the same x [n, in] -> one [n, out_i] each
+template <class W, class P, class... L>
+std::array<Var<backend_of<W>>, 1 + sizeof...(L)> side_by_side(const Var<backend_of<W>>& x,
+                                                              std::span<const index_t> offsets, P& policy,
+                                                              const Linear<W>& first, const L&... others) {
+  using Site = SiteWeight<matrix_of<W>, vector_of<W>>;
+  const Site sites[] = {first.as_site(), others.as_site()...};
+  auto y = at_sites(x, std::span<const Site>(sites), offsets, policy);
+  std::array<Var<backend_of<W>>, 1 + sizeof...(L)> out;
+  std::ranges::move(y, out.begin());
+  return out;
+}
 
 /// Numbers sites as a model is built, in its own order.
 struct SiteCounter {

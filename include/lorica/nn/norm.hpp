@@ -20,6 +20,12 @@ struct LayerNorm {
     template <class TY = typename B::scalar, class T> Var<B, TY> operator()(const Var<B, T>& r) const {
       return layer_norm<TY>(r, operand(r.tape(), gain), operand(r.tape(), bias), eps);
     }
+    /// r + y, and its norm
+    template <class TY = typename B::scalar, class T>
+    std::pair<MasterVar<B>, Var<B, TY>> of_sum(MasterVar<B> r, const Var<B, T>& y) const {
+      auto& t = y.tape();
+      return add_layer_norm<TY>(std::move(r), y, operand(t, gain), operand(t, bias), eps);
+    }
     template <class F> void for_each_weight(F&& f) const {
       f(path + ".weight", gain);
       f(path + ".bias", bias);
@@ -41,6 +47,10 @@ struct RmsNorm {
     vector_of<W> gain;
     template <class TY = typename B::scalar, class T> Var<B, TY> operator()(const Var<B, T>& r) const {
       return rms_norm<TY>(r, operand(r.tape(), gain), eps);
+    }
+    template <class TY = typename B::scalar, class T>
+    std::pair<MasterVar<B>, Var<B, TY>> of_sum(MasterVar<B> r, const Var<B, T>& y) const {
+      return add_rms_norm<TY>(std::move(r), y, operand(y.tape(), gain), eps);
     }
     template <class F> void for_each_weight(F&& f) const { f(path + ".weight", gain); }
   };

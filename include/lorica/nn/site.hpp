@@ -2,10 +2,11 @@
 /// @file lorica/nn/site.hpp
 /// The hinge. A site is a linear map of the checkpoint that may be adapted; it knows where it is, and asks a
 /// policy what leaves it. A model of your own becomes adaptable with this header alone: call at_site() in
-/// your linears, and offer for_each_site(f), which calls f(SiteInfo, WeightView) for each.
+/// your linears (at_sites() for those that read the same x), and offer for_each_site(f), which calls
+/// f(SiteInfo, WeightView) for each.
 #pragma once
 
-#include <lorica/autograd/linear_ops.hpp>
+#include <lorica/autograd/low_rank_ops.hpp>
 
 #include <cmath>
 #include <concepts>
@@ -108,9 +109,19 @@ concept SitePolicy = Backend<B> && requires(P& p, const SiteCall<B>& call) {
   { p.visit(call) } -> std::same_as<Var<B>>;
 };
 
+/// A policy that may know beforehand that a site only adds a low-rank product, or nothing: the site is then
+/// one operation (adapted_linears), and visit() is not called. None: visit() decides.
+template <class P, class B>
+concept LowRankPolicy = SitePolicy<P, B> && requires(P& p, Tape<B>& tape, const SiteInfo& site) {
+  { p.low_rank(tape, site) } -> std::same_as<std::optional<LowRankTerm<B>>>;
+};
+
 /// Nothing happens.
 struct Bare {
   template <Backend B> Var<B> visit(const SiteCall<B>& call) const { return std::move(call.y); }
+  template <Backend B> std::optional<LowRankTerm<B>> low_rank(Tape<B>&, const SiteInfo&) const {
+    return LowRankTerm<B>{};
+  }
 };
 
 /// First p, then q on p's answer. Policies compose; neither knows of the other.
@@ -130,21 +141,47 @@ template <Backend B> const MasterTensor<B>& tensor_of(const Parameter<B>& p) { r
 template <class P, class B> inline constexpr bool is_site_policy = SitePolicy<P, B>;
 }  // namespace detail
 
-/// y = x W^T, then what the policy makes of it, then the bias. Weight is Frozen<B> or Parameter<B>; the bias
-/// (MasterTensor, Parameter, or null) [1, m]; `offsets` the sequences of the batch. A policy may keep a
-/// reference to `site` and `weight` until the backward pass (Probe does): they live as long as the tape,
-/// temporaries do not.
+/// A site's weight, Frozen<B> or Parameter<B>, and its bias [1, m] (MasterTensor, Parameter, or null).
+template <class Weight, class Bias> struct SiteWeight {
+  const SiteInfo& site;
+  const Weight& weight;
+  const Bias* bias;
+};
+
+/// y = x W^T, then what the policy makes of it, then the bias, of every linear that reads x; `offsets` the
+/// sequences of the batch. A policy may keep a reference to site and weight until the backward pass (Probe
+/// does): they live as long as the tape, temporaries do not.
 template <Backend B, class Weight, class Bias, class P>
-Var<B> at_site(const SiteInfo& site, const Var<B>& x, const Weight& weight, const Bias* bias,
-               std::span<const index_t> offsets, P& policy) {
+std::vector<Var<B>> at_sites(const Var<B>& x, std::span<const SiteWeight<Weight, Bias>> sites,
+                             std::span<const index_t> offsets, P& policy) {
   static_assert(
       detail::is_site_policy<P, B>,
       "lorica: forward(batch, policy): the policy must model SitePolicy (a visit(const SiteCall<B>&) that returns "
       "Var<B>). See docs/concepts.md#site-policy.");
-  const MasterTensor<B>* shown = nullptr;
-  if (bias != nullptr) shown = &detail::tensor_of<B>(*bias);
-  Var<B> y = policy.visit(SiteCall<B>{site, WeightView<B>(weight), x, linear(x, weight), shown, offsets});
-  return bias == nullptr ? y : add_bias(std::move(y), operand(x.tape(), *bias));
+  if constexpr (LowRankPolicy<P, B> && std::same_as<Weight, Frozen<B>> &&
+                std::same_as<Bias, MasterTensor<B>>) {
+    std::vector<AdaptedLinear<B>> linears;
+    for (const auto& s : sites)
+      if (auto term = policy.low_rank(x.tape(), s.site))
+        linears.push_back({&s.weight, s.bias, std::move(*term)});
+    if (linears.size() == sites.size()) return adapted_linears(x, std::span<const AdaptedLinear<B>>(linears));
+  }
+  std::vector<Var<B>> out;
+  for (const auto& s : sites) {
+    const MasterTensor<B>* shown = nullptr;
+    if (s.bias != nullptr) shown = &detail::tensor_of<B>(*s.bias);
+    Var<B> y =
+        policy.visit(SiteCall<B>{s.site, WeightView<B>(s.weight), x, linear(x, s.weight), shown, offsets});
+    out.push_back(s.bias == nullptr ? std::move(y) : add_bias(std::move(y), operand(x.tape(), *s.bias)));
+  }
+  return out;
+}
+/// The same of one linear.
+template <Backend B, class Weight, class Bias, class P>
+Var<B> at_site(const SiteInfo& site, const Var<B>& x, const Weight& weight, const Bias* bias,
+               std::span<const index_t> offsets, P& policy) {
+  const SiteWeight<Weight, Bias> only[] = {{site, weight, bias}};
+  return std::move(at_sites(x, std::span<const SiteWeight<Weight, Bias>>(only), offsets, policy).front());
 }
 
 }  // namespace lorica

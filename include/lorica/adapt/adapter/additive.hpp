@@ -33,6 +33,13 @@ template <class P, class S, class Start> struct Additive {
     const Var<B> x = st.dropped(c.x, dropout, c.site);
     return st.add_kept_start(c.x, x, st.add_to(x, std::move(c.y)));
   }
+  /// What visit() adds, where it is one product: the site may then be one operation.
+  using says_term = Additive;
+  template <Backend B> std::optional<LowRankTerm<B>> low_rank(Tape<B>& t, state<B>& st) const {
+    if constexpr (!detail::is_residual<Start> && detail::says_term<P>)
+      if (!st.draw || dropout == 0) return P::term(t, st.factors, st.scale);
+    return std::nullopt;
+  }
   template <Backend B, class F> void for_each(state<B>& st, F visit) const {
     P::for_each(st.factors, [&](const Factor<B>& f) { visit(*f.parameter); });
   }

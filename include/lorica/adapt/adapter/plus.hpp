@@ -12,6 +12,7 @@ namespace lorica::adapt {
 /// whatever is a vector. A frozen factor stays frozen.
 ///   LoraPlus{.adapter = {{.scaling = {.alpha = 32}}, 8}}      the adapter's own options, then the ratio
 template <class A> struct Plus : A {
+  using says_term = std::conditional_t<detail::says_term<A>, Plus, void>;
   double ratio = 16;
 
   template <Backend B> double rate(const Parameter<B>& p) const {

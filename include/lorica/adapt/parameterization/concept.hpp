@@ -35,4 +35,13 @@ concept Parameterization = Backend<B> && std::semiregular<typename P::config> &&
   { P::silencer(f) } -> std::same_as<Factor<B>>;
 };
 
+namespace detail {
+/// Whether a parameterization, or an adapter, says what it adds as one product (LowRankTerm). It names itself
+/// in `says_term`: what inherits, and may do something else, is not taken at its parent's word.
+template <class A> inline constexpr bool says_term = false;
+template <class A>
+  requires(std::same_as<typename A::says_term, A>)
+inline constexpr bool says_term<A> = true;
+}  // namespace detail
+
 }  // namespace lorica::adapt

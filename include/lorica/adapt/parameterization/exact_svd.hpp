@@ -13,6 +13,7 @@ namespace lorica::adapt {
 /// Trains as LowRank. Directions are scored by their singular values: pair it with Raw<SpectrumMagnitude>.
 /// The optimiser's moments start anew where the factors were turned (our choice: they are of other entries).
 struct ExactSvd : LowRank {
+  using says_term = ExactSvd;
   /// B A stays what it is to rounding; rows of A become orthonormal, column i of B is u_i s_i, s falling.
   /// values [1, r] are the singular values. QR of both factors and an r x r core, on the host in double:
   /// 4 (k + m) r^2 operations and a little.

@@ -30,6 +30,10 @@ struct FrozenA : LowRank {
     const auto u = down(f, x);
     return add_product(std::move(y), u, x.tape().leaf(f.b), s);
   }
+  using says_term = FrozenA;
+  template <Backend B> static LowRankTerm<B> term(Tape<B>& t, factors<B>& f, double s) {
+    return {{{a_on(t, f), t.leaf(f.b), {}}}, s};
+  }
   template <Backend B> static MasterVar<B> a_on(Tape<B>& t, factors<B>& f) { return t.constant(f.a.value); }
   template <Backend B> static double rate(const Parameter<B>& p) { return p.name.ends_with(".A") ? 0 : 1; }
 

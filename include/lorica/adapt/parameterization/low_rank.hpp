@@ -34,6 +34,11 @@ struct LowRank {
     const auto u = down(f, x);
     return add_product(std::move(y), u, x.tape().leaf(f.b), s);
   }
+  /// The same as operands, for a site that is computed as one operation.
+  using says_term = LowRank;
+  template <Backend B> static LowRankTerm<B> term(Tape<B>& t, factors<B>& f, double s) {
+    return {{{t.leaf(f.a), t.leaf(f.b), {}}}, s};
+  }
   template <Backend B, class F> static void for_each(factors<B>& f, F visit) {
     visit(Factor<B>{&f.a, Along::rows});
     visit(Factor<B>{&f.b, Along::cols});

@@ -36,6 +36,10 @@ struct Svd {
     const auto u = down(f, x);
     return add_product(std::move(y), u, x.tape().leaf(f.p), s);
   }
+  using says_term = Svd;
+  template <Backend B> static LowRankTerm<B> term(Tape<B>& t, factors<B>& f, double s) {
+    return {{{t.leaf(f.q), t.leaf(f.p), t.leaf(f.lambda)}}, s};
+  }
   /// In the order in which the authors' code adds the scores of a triplet.
   template <Backend B, class F> static void for_each(factors<B>& f, F visit) {
     visit(Factor<B>{&f.q, Along::rows});

@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: MIT
+/// @file lorica/autograd/low_rank_ops.hpp
+/// Frozen linears that read the same x, each with a bias and a low-rank product beside its weight, as one
+/// operation: what linear(), matmul_nt(), scale_columns(), add_product() and add_bias() say one after the
+/// other. y begins as bias and low-rank product, in one pass, and the frozen product is added to it; the
+/// projections of all of them are one product with x, forward and backward.
+#pragma once
+
+#include <lorica/autograd/linear_ops.hpp>
+
+#include <optional>
+#include <span>
+
+namespace lorica {
+
+/// What is added to a linear: s x A^T diag(d) B^T, or nothing.       A [r, k], B [m, r], d [1, r] or none
+template <Backend B> struct LowRankTerm {
+  struct Factors {
+    MasterVar<B> a, b;
+    std::optional<MasterVar<B>> d = {};
+  };
+  std::optional<Factors> factors = {};
+  double scale = 1;
+
+  [[nodiscard]] index_t rank() const { return factors ? factors->a.rows() : 0; }
+};
+
+/// y = x W^T + 1 bias + what the term says. Weight and bias (may be null) must outlive the tape.
+template <Backend B> struct AdaptedLinear {
+  const Frozen<B>* weight;
+  const MasterTensor<B>* bias;
+  LowRankTerm<B> term;
+};
+
+namespace fn {
+/// t_lj <- s d_l b_jl             b [m, r], t [r, m]; d may be null. One index an element of t.
+template <class M> struct TurnFactor {
+  MatrixRef<const M> b;
+  const M* d;
+  M s;
+  M* t;
+  LORICA_HD void operator()(index_t e) const {
+    const index_t l = e / b.rows, j = e % b.rows;
+    t[e] = (d != nullptr ? s * d[l] : s) * b.row(j)[l];
+  }
+};
+/// y_i <- bias + sum_l u_il t_l   u [n, r], t [r, m], y [n, m]; bias [1, m] may be null, r may be 0
+template <class T, class M> struct BeginLinear {
+  MatrixRef<const M> u, t;
+  const M* bias;
+  MatrixRef<T> y;
+  LORICA_HD void operator()(index_t i) const {
+    using V = Lanes<M>;
+    const M* ui = u.row(i);
+    for (index_t j = 0; j < y.cols; j += V::width) {
+      const index_t left = y.cols - j;
+      V sum = bias != nullptr ? load<V>(bias + j, left) : V(0);
+      for (index_t l = 0; l < u.cols; ++l) sum += V(ui[l]) * load<V>(t.row(l) + j, left);
+      store(y.row(i) + j, left, sum);
+    }
+  }
+};
+}  // namespace fn
+
+namespace detail {
+
+/// The linears of one x, from the forward pass to the backward pass.
+template <Backend B> class AdaptedLinears : public std::enable_shared_from_this<AdaptedLinears<B>> {
+ public:
+  using T = typename B::scalar;
+  using M = typename B::master;
+  using Gradient = std::shared_ptr<Tensor<B>>;
+
+  AdaptedLinears(const Var<B>& x, std::span<const AdaptedLinear<B>> linears) {
+    for (const auto& l : linears) {
+      const Shape w = l.weight->shape();
+      expects<ShapeError>(x.cols() == w.cols, "adapted_linears: x is ", x.shape(), ", a weight ", w);
+      if (l.bias != nullptr) expects_shape("adapted_linears", "the bias", l.bias->shape(), {1, w.rows});
+      const index_t r = l.term.rank();
+      if (r > 0) {
+        const auto& f = *l.term.factors;
+        expects_shape("adapted_linears", "A", f.a.shape(), {r, w.cols});
+        expects_shape("adapted_linears", "B", f.b.shape(), {w.rows, r});
+        if (f.d) expects_shape("adapted_linears", "d", f.d->shape(), {1, r});
+        trains_down_ = trains_down_ || f.a.needs_grad();
+        trains_ = trains_ || f.a.needs_grad() || f.b.needs_grad() || (f.d && f.d->needs_grad());
+      }
+      parts_.push_back({l, rank_, r, {}, {}});
+      rank_ += r;
+    }
+    x_ = trains_down_ ? x.saved() : x.gradient_only();
+  }
+
+  std::vector<Var<B>> forward(const Var<B>& x) {
+    B& b = x.backend();
+    auto& tape = x.tape();
+    const index_t n = x.rows();
+    stack(tape);
+    if (rank_ > 0) {
+      MasterTensor<B> u(b, n, rank_);
+      b.gemm(Trans::no, Trans::yes, M(1), x.value().cref(), down(), M(0), u.ref());
+      u_ = tape.keep(std::move(u));
+    }
+    std::vector<Tensor<B>> y;
+    for (auto& p : parts_) y.push_back(output(b, x, p));
+    const bool needs = x.needs_grad() || trains_;
+    if (!needs || !tape.recording()) {
+      std::vector<Var<B>> out;
+      for (auto& t : y) out.push_back(tape.constant(std::move(t)));
+      return out;
+    }
+    return on_tape(tape, std::move(y));
+  }
+
+ private:
+  struct Part {
+    AdaptedLinear<B> linear;
+    index_t first, rank;                  // its columns of u
+    std::shared_ptr<Value<B, M>> turned;  // s diag(d) B^T, [r, m]
+    Gradient dy;
+  };
+
+  /// All A, one above the other, where there is more than one.
+  void stack(Tape<B>& tape) {
+    const Part* only = nullptr;
+    for (const auto& p : parts_) {
+      if (p.rank == 0) continue;
+      if (only != nullptr || p.rank != rank_) {
+        B& b = tape.backend();
+        MasterTensor<B> all(b, rank_, p.linear.weight->cols());
+        for (const auto& q : parts_)
+          if (q.rank > 0) {
+            const auto& a = q.linear.term.factors->a.value();
+            b.copy(a.data(), all.ref().row(q.first), a.size());
+          }
+        stacked_ = tape.keep(std::move(all));
+        return;
+      }
+      only = &p;
+    }
+  }
+  [[nodiscard]] MatrixRef<const M> down() const {
+    if (stacked_) return stacked_->get().cref();
+    for (const auto& p : parts_)
+      if (p.rank > 0) return p.linear.term.factors->a.value().cref();
+    return {};
+  }
+  [[nodiscard]] MatrixRef<const M> u_of(const Part& p) const {
+    return p.rank > 0 ? u_->get().cref().columns(p.first, p.rank) : MatrixRef<const M>();
+  }
+  static MatrixRef<const M> turned_of(const Part& p) {
+    return p.rank > 0 ? p.turned->get().cref() : MatrixRef<const M>();
+  }
+  Tensor<B> output(B& b, const Var<B>& x, Part& p) {
+    const auto& l = p.linear;
+    Tensor<B> y(b, x.rows(), l.weight->rows());
+    const bool begun = p.rank > 0 || l.bias != nullptr;
+    if (p.rank > 0) {
+      const auto& f = *l.term.factors;
+      MasterTensor<B> turned(b, p.rank, y.cols());
+      b.for_each_index(turned.size(),
+                       fn::TurnFactor<M>{f.b.value().ref(), f.d ? f.d->value().data() : nullptr,
+                                         M(l.term.scale), turned.data()});
+      p.turned = x.tape().keep(std::move(turned));
+    }
+    if (begun)
+      b.for_rows(y.rows(), fn::BeginLinear<T, M>{u_of(p), turned_of(p),
+                                                 l.bias != nullptr ? l.bias->data() : nullptr, y.ref()});
+    b.multiply(x.value().cref(), l.weight->packed(), Trans::yes, begun ? M(1) : M(0), y.ref());
+    return y;
+  }
+  /// One value per linear. Where there are several, each only hands its gradient on; what was recorded before
+  /// them runs after them, with all gradients there are.
+  std::vector<Var<B>> on_tape(Tape<B>& tape, std::vector<Tensor<B>> y) {
+    const auto self = this->shared_from_this();
+    std::vector<Var<B>> out;
+    if (y.size() == 1) {
+      out.push_back(tape.record(std::move(y[0]), true, [self](const auto& dy) {
+        self->parts_[0].dy = dy;
+        self->backward();
+      }));
+      return out;
+    }
+    const auto together =
+        tape.record(Tensor<B>(tape.backend(), 1, 1), true, [self](const auto&) { self->backward(); })
+            .gradient_only();
+    for (std::size_t i = 0; i < y.size(); ++i)
+      out.push_back(tape.record(std::move(y[i]), true, [self, i, together](const auto& dy) {
+        self->parts_[i].dy = dy;
+        if (!together.slot()->grad) together.add_gradient(std::make_shared<Tensor<B>>());
+      }));
+    return out;
+  }
+
+  void backward() {
+    B& b = x_.backend();
+    if (x_.needs_grad())
+      for (const auto& p : parts_)
+        if (p.dy) {
+          const auto dx = x_.into();
+          b.multiply(p.dy->cref(), p.linear.weight->packed(), Trans::no, dx.beta(), dx.ref());
+        }
+    if (!trains_ && !(rank_ > 0 && x_.needs_grad())) return;
+    index_t n = 0;
+    for (const auto& p : parts_)
+      if (p.dy) n = p.dy->rows();
+    MasterTensor<B> du(b, n, rank_);  // of x A^T
+    for (auto& p : parts_)
+      if (p.rank > 0) through(b, p, du.ref().columns(p.first, p.rank));
+    if (trains_down_) down_gradient(b, du);
+    if (x_.needs_grad()) {
+      const auto dx = x_.into();
+      b.gemm(Trans::no, Trans::no, M(1), du.cref(), down(), dx.beta(), dx.ref());
+    }
+  }
+  /// du of one linear, and the gradients of its B and d, which are made of s dy^T u [m, r] alone.
+  void through(B& b, Part& p, MatrixRef<M> du) {
+    if (!p.dy) {
+      b.for_rows(du.rows, fn::BeginLinear<M, M>{{}, {}, nullptr, du});
+      return;
+    }
+    const auto& f = *p.linear.term.factors;
+    if (trains_down_ || x_.needs_grad())
+      b.gemm(Trans::no, Trans::yes, M(1), p.dy->cref(), turned_of(p), M(0), du);
+    const M s = M(p.linear.term.scale);
+    if (!f.d) {
+      if (!f.b.needs_grad()) return;
+      const auto db = f.b.into();
+      b.gemm(Trans::yes, Trans::no, s, p.dy->cref(), u_of(p), db.beta(), db.ref());
+      return;
+    }
+    if (!f.b.needs_grad() && !f.d->needs_grad()) return;
+    MasterTensor<B> g(b, p.linear.weight->rows(), p.rank);
+    b.gemm(Trans::yes, Trans::no, s, p.dy->cref(), u_of(p), M(0), g.ref());
+    if (f.b.needs_grad()) {
+      const auto db = f.b.into();
+      b.for_rows(g.rows(), fn::ScaleColumns<M, M>{g.cref(), f.d->value().data(), db.ref(), !db.fresh});
+    }
+    if (f.d->needs_grad()) {
+      const auto dd = f.d->into();
+      b.column_dots(g.cref(), f.b.value().cref(), dd.beta(), dd.data());
+    }
+  }
+  /// dA = du^T x: of all at once, where there are several.
+  void down_gradient(B& b, const MasterTensor<B>& du) {
+    const auto& x = x_.value();
+    if (!stacked_) {
+      for (const auto& p : parts_)
+        if (p.rank > 0) {
+          const auto da = p.linear.term.factors->a.into();
+          b.gemm(Trans::yes, Trans::no, M(1), du.cref(), x.cref(), da.beta(), da.ref());
+        }
+      return;
+    }
+    MasterTensor<B> all(b, rank_, x.cols());
+    b.gemm(Trans::yes, Trans::no, M(1), du.cref(), x.cref(), M(0), all.ref());
+    for (const auto& p : parts_) {
+      if (p.rank == 0 || !p.linear.term.factors->a.needs_grad()) continue;
+      const auto da = p.linear.term.factors->a.into();
+      const M* from = std::as_const(all).ref().row(p.first);
+      if (da.fresh)
+        b.copy(from, da.data(), da.tensor->size());
+      else
+        b.map(da.tensor->size(), fn::Add{}, da.data(), std::as_const(*da.tensor).data(), from);
+    }
+  }
+
+  std::vector<Part> parts_;
+  index_t rank_ = 0;  // of all together
+  bool trains_ = false, trains_down_ = false;
+  Var<B> x_;
+  std::shared_ptr<Value<B, M>> u_, stacked_;
+};
+
+}  // namespace detail
+
+/// y_i = x W_i^T + 1 bias_i + s_i x A_i^T diag(d_i) B_i^T            x [n, k], W_i [m_i, k], y_i [n, m_i]
+/// LoRA, Hu et al. 2021, eq. (3), and AdaLoRA, Zhang et al. 2023, eq. (3), of all linears that read x. Saves
+/// x where an A needs a gradient; keeps x A_i^T, and s diag(d) B^T. The gradient of x is gathered in this
+/// order: the frozen products, first to last, then that of the projections.
+template <Backend B>
+std::vector<Var<B>> adapted_linears(const Var<B>& x, std::span<const AdaptedLinear<B>> linears) {
+  return std::make_shared<detail::AdaptedLinears<B>>(x, linears)->forward(x);
+}
+
+}  // namespace lorica
