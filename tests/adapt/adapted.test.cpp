@@ -250,3 +250,64 @@ TEST_CASE("there is no penalty without a weight, or where nothing is orthogonal"
   Adapted<R, Lora> lora(b, model, {}, Placement{{2, 0, 3, 1}}, 4);
   CHECK_FALSE(lora.penalty(tape).has_value());
 }
+
+namespace {
+/// A policy that is asked at every site and says nothing beforehand.
+template <class A> struct Asked {
+  A& adapted;
+  template <Backend B> Var<B> visit(const SiteCall<B>& c) { return adapted.visit(c); }
+};
+/// Adds 1 to what its parent says.
+struct Louder : Additive<> {
+  template <Backend B> Var<B> visit(Additive<>::state<B>& st, const SiteCall<B>& c) const {
+    B& b = c.x.backend();
+    Tensor<B> one(b, c.x.rows(), c.y.cols());
+    fill(b, one, arithmetic_t<typename B::scalar>(1));
+    return add(Additive<>::visit(st, c), c.x.tape().constant(std::move(one)));
+  }
+};
+
+template <class Block, class M> double apart(M method, bool speaks) {
+  R b;
+  const nn::Transformer<R, Block> model(b, test::tiny<Block>(), test::weights_of(3));
+  Placement at{std::vector<index_t>(static_cast<std::size_t>(model.site_count()), 2)};
+  at.rank[1] = 0;  // nothing stands there
+  at.rank[2] = 5;
+  Adapted<R, M> adapted(b, model, method, at, 4);
+  test::stir(b, adapted);
+  Tape<R> tape(b);
+  bool said = false;
+  model.for_each_site([&](const SiteInfo& s, const auto&) {
+    const auto term = adapted.low_rank(tape, s);
+    if (s.ordinal == 1) CHECK((term && term->rank() == 0));
+    if (s.ordinal != 1) CHECK(term.has_value() == speaks);
+    said = said || (term && term->rank() == 5);
+  });
+  CHECK(said == speaks);
+  Asked<Adapted<R, M>> asked{adapted};
+  const auto numbers = [&](auto& policy) {
+    adapted.for_each_parameter([](Parameter<R>& p, double) { p.grad = {}; });
+    std::vector<double> all = {test::backward(b, model, policy, test::sequences())};
+    adapted.for_each_parameter([&](Parameter<R>& p, double rate) {
+      if (rate == 0) return;
+      const auto g = p.grad.host(b);
+      all.insert(all.end(), g.begin(), g.end());
+    });
+    return all;
+  };
+  const auto together = numbers(adapted), by_visit = numbers(asked);
+  return test::relative_error(together, by_visit);
+}
+}  // namespace
+
+TEST_CASE("sites that are one operation say what they say when they are asked",
+          "[adapt][adapted][low rank]") {
+  using Llama = nn::LlamaBlock;
+  CHECK(apart<Llama>(Lora{}, true) < 1e-13);
+  CHECK(apart<test::GptBlock>(SvdLora{}, true) < 1e-13);
+  CHECK(apart<nn::BertBlock>(LoraPlus{}, true) < 1e-13);
+  CHECK(apart<Llama>(LoraFa{}, true) < 1e-13);
+  CHECK(apart<Llama>(DoraLora{}, false) == 0);
+  CHECK(apart<Llama>(PissaLora{}, false) == 0);
+  CHECK(apart<Llama>(Method<Louder>{}, false) == 0);
+}

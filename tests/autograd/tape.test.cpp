@@ -162,6 +162,60 @@ TEST_CASE("values are freed as the backward pass goes", "[autograd][tape][memory
   CHECK(held.value().host(b) == in.matrix("x", n, d).numbers);
 }
 
+TEST_CASE("what is saved is computed again when it is read, once, and freed with its readers",
+          "[autograd][tape][memory]") {
+  B b;
+  Inputs<B> in(b, 1, 10);
+  const index_t n = in.rows();
+  Tape<B> tape(b);
+  const auto x = in.leaf(tape, "x", n, d);
+  int made = 0;
+  const auto doubled = [&] {
+    ++made;
+    Tensor<B> y(b, n, d);
+    b.map(y.size(), fn::Scale<double>{2}, y.data(), x.value().data());
+    return y;
+  };
+  auto y = tape.record(
+      doubled(), true, [](const auto&) {}, doubled);
+  const auto numbers = y.value().host(b);
+  auto first = y.saved(), second = y.saved();
+  CHECK(tape.account().live == bytes(n, d));
+  y = {};
+  CHECK(tape.account().live == 0);
+  CHECK(made == 1);
+  CHECK(first.value().host(b) == numbers);
+  CHECK(second.value().host(b) == numbers);
+  CHECK(made == 2);
+  CHECK(tape.account().live == bytes(n, d));
+  first = {};
+  CHECK(tape.account().live == bytes(n, d));
+  second = {};
+  CHECK(tape.account().live == 0);
+  // What has no recipe is saved as it is; what is not recorded needs none.
+  const auto z = test::owned(x);
+  CHECK(z.saved().value().data() == z.value().data());
+  Tape<B> still(b, false);
+  const auto w = still.record(
+      doubled(), true, [](const auto&) {}, doubled);
+  CHECK(w.saved().value().data() == w.value().data());
+}
+
+TEST_CASE("activations that a linear reads are saved, not kept", "[autograd][tape][memory]") {
+  B b;
+  Inputs<B> in(b, 1, 10);
+  const index_t n = in.rows();
+  const auto kept = [&](auto activation) {
+    return test::kept_by(b, [&](Tape<B>& t) {
+      return matmul_nt<double>(activation(test::owned(in.leaf(t, "x", n, d))), in.leaf(t, "w", 3, d));
+    });
+  };
+  CHECK(kept([](const auto& x) { return gelu(x); }) == bytes(n, d));
+  CHECK(kept([](const auto& x) { return gelu_tanh(x); }) == bytes(n, d));
+  CHECK(kept([](const auto& x) { return silu_gate(x, x); }) == bytes(n, d));
+  CHECK(kept([](const auto& x) { return lorica::tanh(x); }) == 2 * bytes(n, d));
+}
+
 TEST_CASE("a value may outlive its tape", "[autograd][tape][memory]") {
   B b;
   Inputs<B> in(b, 1, 10);
