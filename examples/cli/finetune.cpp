@@ -68,7 +68,7 @@ void finetune(Finetune& o) {
   if (method.by_site_score()) {
     o.page.rank = o.choice.rank;
     o.page.scaling.alpha = o.choice.alpha;
-    scores = model->probe(data.sample(o.samples), o.page, task->goal());
+    scores = model->probe(data.sample(o.samples), o.page, task->goal(), o.fit.blocks());
     std::cout << "PAGE: the dominant site is " << scores.sites[scores.dominant()].path << ", "
               << report::fixed(100 * scores.concentration(), 1) << " % of the energy\n";
   }

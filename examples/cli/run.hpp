@@ -114,7 +114,7 @@ class Model : public Subject {
   virtual const io::ModelFolder& folder() const = 0;
   virtual const text::AnyTokenizer& words() const = 0;
   virtual adapt::SiteScores probe(const nn::Sequences& samples, const adapt::Page& page,
-                                  const Goal& goal = {}) = 0;
+                                  const Goal& goal = {}, Blocks blocks = Blocks::kept) = 0;
   virtual std::unique_ptr<Run> attach(const Choice& c, const adapt::SiteScores& scores,
                                       const Goal& goal = {}) = 0;
   /// A file of this library or a folder as PEFT has it.

@@ -140,9 +140,10 @@ class ModelOnCpu final : public Model {
     return answering_.states(bare, ids);
   }
   void merge(const std::filesystem::path& to) override { io::write_merged(o_.folder, {}, to); }
-  adapt::SiteScores probe(const nn::Sequences& samples, const adapt::Page& page, const Goal& goal) override {
+  adapt::SiteScores probe(const nn::Sequences& samples, const adapt::Page& page, const Goal& goal,
+                          Blocks blocks) override {
     auto asked = Answering<B>::beginning(o_, goal, page.seed);
-    return adapt::probe(o_.b, o_.model, samples, page, asked.objective());
+    return adapt::probe(o_.b, o_.model, samples, page, asked.objective(), 8, blocks);
   }
   std::unique_ptr<Run> attach(const Choice& c, const adapt::SiteScores& scores, const Goal& goal) override {
     const auto& m = method_named(c.method);

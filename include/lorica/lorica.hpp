@@ -12,6 +12,7 @@
 #include <lorica/adapt/stability.hpp>
 #include <lorica/adapt/sum.hpp>
 #include <lorica/autograd/gradcheck.hpp>
+#include <lorica/autograd/recomputed.hpp>
 #include <lorica/cpu/eigen_backend.hpp>
 #include <lorica/cpu/idle.hpp>
 #include <lorica/io/adapter_file.hpp>

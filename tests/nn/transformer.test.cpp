@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include <lorica/nn/transformer.hpp>
 
+#include <lorica/adapt/attach.hpp>
+#include <lorica/adapt/probe.hpp>
+#include <lorica/nn/convolution.hpp>
+#include <lorica/nn/disentangled_attention.hpp>
 #include <lorica/nn/objective.hpp>
 
-#include "nn/tiny.hpp"
+#include "adapt/toy.hpp"
 
 using namespace lorica;
 using test::Reference;
@@ -85,6 +89,91 @@ template <class Block> double ragged_error() {
   return test::relative_error(states(b, model, all), one_by_one);
 }
 
+/// Three layers of a family: the last one is never recomputed.
+template <class Block> nn::TransformerConfig<Block> deeper() {
+  if constexpr (std::same_as<Block, nn::DebertaBlock>) {
+    nn::TransformerConfig<Block> c{
+        .vocabulary = 13,
+        .width = 12,
+        .layers = 3,
+        .positions = 20,
+        .embedding_norm = true,
+        .block = {.attention = {.heads = 3, .positions = {.buckets = 4, .longest = 12}},
+                  .feed_forward = {.hidden = 8}}};
+    c.block.beside.emplace();
+    return c;
+  } else {
+    auto c = test::tiny<Block>();
+    c.layers = 3;
+    return c;
+  }
+}
+nn::Sequences ragged(Seed seed, index_t sequences, index_t most) {
+  const Stream random(seed, "ragged", "");
+  nn::Sequences s;
+  std::uint64_t drawn = 0;
+  for (index_t i = 0; i < sequences; ++i) {
+    std::vector<std::int32_t> ids, targets;
+    const auto n = 1 + random.below(static_cast<std::uint64_t>(most), drawn++);
+    for (std::uint64_t j = 0; j < n; ++j) {
+      ids.push_back(static_cast<std::int32_t>(random.below(13, drawn++)));
+      targets.push_back(random.below(4, drawn++) == 0 ? no_target
+                                                      : static_cast<std::int32_t>(random.below(13, drawn++)));
+    }
+    targets[0] = 3;
+    s.add(ids, targets);
+  }
+  return s;
+}
+/// The loss and the gradients of what a trainee shows, by name; the account of the tape into `saved`.
+template <Backend B, class Model, class T>
+std::map<std::string, std::vector<double>> pass(B& b, const Model& model, T& trainee, const nn::Sequences& s,
+                                                Blocks blocks, std::size_t* saved = nullptr) {
+  std::map<std::string, std::vector<double>> out;
+  const auto each = [&](const auto& f) { trainee.for_each_parameter([&](auto& p, auto...) { f(p); }); };
+  each([](Parameter<B>& p) { p.grad = {}; });
+  const nn::Batch<B> batch(b, s);
+  Tape<B> tape(b, blocks);
+  const auto loss = nn::NextToken{}.loss(tape, model, trainee, batch);
+  out["the loss"] = loss.sum.value().template host<double>(b);
+  tape.backward(loss.sum);
+  each([&](Parameter<B>& p) { out[p.name] = p.grad.template host<double>(b); });
+  CHECK(tape.size() == 0);
+  if (saved != nullptr) *saved = tape.saved_bytes();
+  return out;
+}
+/// A policy of a model whose weights train.
+template <class Model> struct Bared : Bare {
+  Model& model;
+  template <class F> void for_each_parameter(F f) { model.for_each_parameter(f); }
+};
+/// Adapters with dropout, all sites and one; weights that train; a probe: the same bits.
+template <Backend B, class Block> void recomputes_the_same(const char* family) {
+  B b;
+  const nn::Transformer<B, Block, Frozen<B>> frozen(b, deeper<Block>(), test::weights_of(4));
+  nn::Transformer<B, Block, Parameter<B>> trained(b, deeper<Block>(), test::weights_of(4));
+  auto everywhere =
+      adapt::attach(b, frozen, adapt::Lora{.adapter = {.dropout = 0.3}, .placement = {.rank = 2}}, 3);
+  auto one = adapt::attach(b, frozen,
+                           adapt::SvdLora{.adapter = {.dropout = 0.1},
+                                          .placement = {.rank = 2, .sites = {.paths = {"blocks.1.down"}}}},
+                           3);
+  test::stir(b, everywhere), test::stir(b, one);
+  Bared<decltype(trained)> all{{}, trained};
+  for (Seed seed = 1; seed <= 4; ++seed) {
+    INFO(family << ", seed " << seed);
+    const auto s = ragged(seed, static_cast<index_t>(seed), 6);
+    everywhere.phase(seed), one.phase(seed);
+    CHECK(pass(b, frozen, everywhere, s, Blocks::recomputed) == pass(b, frozen, everywhere, s, Blocks::kept));
+    CHECK(pass(b, frozen, one, s, Blocks::recomputed) == pass(b, frozen, one, s, Blocks::kept));
+    CHECK(pass(b, trained, all, s, Blocks::recomputed) == pass(b, trained, all, s, Blocks::kept));
+    const auto scores = [&](Blocks blocks) {
+      return adapt::probe(b, frozen, s, adapt::Page{.rank = 2}, nn::NextToken{}, 2, blocks).values;
+    };
+    CHECK(scores(Blocks::recomputed) == scores(Blocks::kept));
+  }
+}
+
 std::vector<std::string> weight_names(const auto& model) {
   std::vector<std::string> names;
   model.for_each_weight([&](const std::string& name, const auto&) { names.push_back(name); });
@@ -116,6 +205,41 @@ TEST_CASE("a ragged batch is its sequences one by one", "[nn][transformer]") {
   CHECK(ragged_error<nn::LlamaBlock>() < 1e-13);
   CHECK(ragged_error<test::GptBlock>() < 1e-13);
   CHECK(ragged_error<nn::BertBlock>() < 1e-13);
+}
+
+TEMPLATE_TEST_CASE("blocks that are recomputed give the same loss, gradients and scores, bit for bit",
+                   "[nn][transformer][recomputed]", LORICA_SOME_BACKENDS) {
+  recomputes_the_same<TestType, nn::LlamaBlock>("llama");
+}
+TEST_CASE("and so in every family", "[nn][transformer][recomputed]") {
+  recomputes_the_same<Reference, test::GptBlock>("gpt");
+  recomputes_the_same<Reference, nn::BertBlock>("bert");
+  recomputes_the_same<Reference, nn::DebertaBlock>("deberta");
+}
+
+TEST_CASE("of blocks that are recomputed their input is saved, and the inside of the last",
+          "[nn][transformer][recomputed][memory]") {
+  Reference b;
+  auto config = test::tiny<nn::LlamaBlock>();
+  const auto s = ragged(1, 5, 6);
+  const auto saved = [&](index_t layers, Blocks blocks, adapt::Select sites = {}) {
+    config.layers = layers;
+    const nn::Transformer<Reference, nn::LlamaBlock> model(b, config, test::weights_of(4));
+    auto lora = adapt::attach(b, model, adapt::Lora{.placement = {.rank = 2, .sites = std::move(sites)}});
+    std::size_t bytes = 0;
+    (void)pass(b, model, lora, s, blocks, &bytes);
+    return bytes;
+  };
+  const std::size_t input = static_cast<std::size_t>(s.rows() * config.width) * sizeof(double);
+  const std::size_t one = saved(1, Blocks::kept), two = saved(2, Blocks::recomputed);
+  CHECK(saved(1, Blocks::recomputed) == one);
+  // A first block over a frozen embedding saves a little less than the others.
+  CHECK(two > one + input);
+  CHECK(100 * two < 115 * (one + input));
+  CHECK(saved(8, Blocks::recomputed) == two + 6 * input);
+  CHECK(saved(8, Blocks::kept) > 7 * one);
+  // Nothing needs a gradient below the first adapter: not even an input is kept of those blocks.
+  CHECK(saved(8, Blocks::recomputed, {.layers = {5, 6, 7}}) == two + input);
 }
 
 TEST_CASE("a decoder does not see the future and an encoder does", "[nn][transformer]") {

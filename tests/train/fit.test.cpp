@@ -343,6 +343,24 @@ TEST_CASE("a configuration that cannot be right is refused before the first step
   refused({.steps = 5, .schedule = {.warmup = 6}}, "schedule: a warm-up of 6 steps in a run of 5");
 }
 
+TEST_CASE("a run that recomputes blocks is the same run", "[train][fit]") {
+  const test::RaggedSamples samples;
+  const adapt::AdaLora<> method{
+      .adapter = {.dropout = 0.2},
+      .placement = {.start = {.rank = 4}, .target = {.per_matrix = 2}, .tinit = {2}, .tfinal = {2}}};
+  FitConfig config{.steps = 8, .batch = 3, .accumulate = 2, .optimizer = {.lr = 5e-3}};
+  auto shape = test::tiny_config();
+  shape.layers = 3;
+  const auto kept = run(method, samples, config, shape);
+  const auto identity = config.whole_identity();
+  config.checkpoint_blocks = true;
+  const auto again = run(method, samples, config, shape);
+  REQUIRE(test::difference(again.state, kept.state).empty());
+  REQUIRE(again.loss == kept.loss);
+  REQUIRE(again.penalty == kept.penalty);
+  REQUIRE(config.whole_identity() == identity);  // one may go on with the other's checkpoint
+}
+
 TEST_CASE("a run's identity tells apart whatever a resumed run must agree on", "[train][fit]") {
   const FitConfig base{.identity = "lora"};
   const auto differs = [&](const std::function<void(FitConfig&)>& change) {

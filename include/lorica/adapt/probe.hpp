@@ -31,7 +31,8 @@ template <Backend B, class S> class Probe {
 
   Var<B> visit(const SiteCall<B>& c) {
     const auto at = static_cast<std::size_t>(c.site.ordinal);
-    ++heard_.at(at).visits;
+    const auto& tape = c.x.tape();
+    if (tape.recording() && !tape.paused()) ++heard_.at(at).visits;  // this visit will be heard
     return tap(std::move(c.y), [this, at, &site = c.site, x = c.x.saved(), offsets = c.offsets,
                                 matrix = c.weight, bias = c.bias](const Tensor<B>& dy) mutable {
       auto& heard = heard_[at];
@@ -112,10 +113,10 @@ template <class Model> std::vector<SiteInfo> sites_of(const Model& model) {
 }
 
 /// Scores of every site over the samples, `batch` sequences at a time. The loss of a sample is the mean over
-/// its targets.
+/// its targets. Blocks may be recomputed, which changes no score.
 template <Backend B, class Model, class S, class O = nn::NextToken>
 SiteScores probe(B& b, const Model& model, const nn::Sequences& samples, S score, const O& objective = {},
-                 index_t batch = 8) {
+                 index_t batch = 8, Blocks blocks = Blocks::kept) {
   expects(samples.count() > 0, "probe: no samples");
   expects(batch > 0, "probe: a batch of ", batch, " sequences, expected at least 1");
   if constexpr (requires { model.meets_sites_again(); })
@@ -132,7 +133,7 @@ SiteScores probe(B& b, const Model& model, const nn::Sequences& samples, S score
       weight.push_back(n > 0 ? 1.0 / double(n) : 0.0);
     }
     probe.expect(std::move(weight));
-    Tape<B> tape(b);
+    Tape<B> tape(b, blocks);
     const auto loss = objective.loss(tape, model, probe, rows);
     tape.backward(loss.sum);
   }

@@ -159,6 +159,10 @@ template <Backend B, class T> class Var {
   std::shared_ptr<detail::Slot<B, T>> slot_;
 };
 
+/// What is kept for the backward pass of a block of a model that asks its tape: all that its operations keep,
+/// or what enters it alone, from which it is computed again (autograd/recomputed.hpp).
+enum class Blocks { kept, recomputed };
+
 template <Backend B> class Tape {
  public:
   using scalar = typename B::scalar;
@@ -167,11 +171,27 @@ template <Backend B> class Tape {
   /// A tape that does not record (`recording` false) computes values and keeps nothing: evaluation,
   /// generation.
   explicit Tape(B& backend, bool recording = true) : backend_(&backend), recording_(recording) {}
+  Tape(B& backend, Blocks blocks) : backend_(&backend), blocks_(blocks) {}
   Tape(const Tape&) = delete;
   Tape& operator=(const Tape&) = delete;
 
   [[nodiscard]] B& backend() const noexcept { return *backend_; }
   [[nodiscard]] bool recording() const noexcept { return recording_; }
+  [[nodiscard]] Blocks blocks() const noexcept { return blocks_; }
+
+  /// While one lives, values know whether they need a gradient, and no pullback is kept: what is computed now
+  /// will be computed again.
+  class Pause {
+   public:
+    explicit Pause(Tape& tape) : tape_(&tape) { ++tape.pauses_; }
+    Pause(const Pause&) = delete;
+    Pause& operator=(const Pause&) = delete;
+    ~Pause() { --tape_->pauses_; }
+
+   private:
+    Tape* tape_;
+  };
+  [[nodiscard]] bool paused() const noexcept { return pauses_ > 0; }
 
   /// Borrows `t`, which must outlive the tape; it receives no gradient.
   template <class T> [[nodiscard]] Var<B, T> constant(const Tensor<B, T>& t) {
@@ -191,14 +211,20 @@ template <Backend B> class Tape {
   /// at once, and all it captured with it, unless `needs_grad`.
   template <class T, class Pull>
   [[nodiscard]] Var<B, T> record(Tensor<B, T> value, bool needs_grad, Pull pull) {
-    return needs_grad && recording_ ? remember(std::move(value), Pullback<T>(std::move(pull)))
-                                    : constant(std::move(value));
+    if (!needs_grad || !recording_) return constant(std::move(value));
+    if (paused()) {
+      const Shape shape = value.shape();
+      return {this, std::make_shared<detail::Value<B, T>>(std::move(value), account_),
+              std::make_shared<detail::Slot<B, T>>(shape, nullptr)};
+    }
+    return remember(std::move(value), Pullback<T>(std::move(pull)));
   }
   /// The same; recipe() computes the value again, bit for bit, for those who save it. It keeps what it
   /// captured.
   template <class T, class Pull, class Recipe>
   [[nodiscard]] Var<B, T> record(Tensor<B, T> value, bool needs_grad, Pull pull, Recipe recipe) {
-    if (!needs_grad || !recording_) return constant(std::move(value));
+    if (!needs_grad || !recording_ || paused())
+      return record(std::move(value), needs_grad, std::move(pull));
     return remember(std::move(value), Pullback<T>(std::move(pull)),
                     std::make_shared<detail::Value<B, T>>(
                         typename detail::Value<B, T>::Recipe(std::move(recipe)), account_));
@@ -212,7 +238,8 @@ template <Backend B> class Tape {
     return std::make_shared<detail::Value<B, T>>(std::move(t), account_);
   }
 
-  /// Gradients of `seed` times the loss [1, 1], into every parameter that it depends on. Runs once.
+  /// Gradients of `seed` times the loss [1, 1], into every parameter that it depends on. Runs once. A
+  /// pullback may record: what it records runs next.
   void backward(const MasterVar<B>& loss, double seed = 1.0) {
     expects_shape("backward", "the loss", loss.shape(), {1, 1});
     saved_ = account_->live;
@@ -252,7 +279,9 @@ template <Backend B> class Tape {
   }
 
   B* backend_;
-  bool recording_;
+  bool recording_ = true;
+  Blocks blocks_ = Blocks::kept;
+  int pauses_ = 0;
   std::size_t saved_ = 0;
   std::shared_ptr<Account> account_ = std::make_shared<Account>();
   std::vector<std::function<void()>> pullbacks_;

@@ -4,6 +4,7 @@
 /// adapters: forward takes the policy.
 #pragma once
 
+#include <lorica/autograd/recomputed.hpp>
 #include <lorica/nn/block.hpp>
 
 namespace lorica::nn {
@@ -25,6 +26,15 @@ namespace detail {
 /// The weights of what stands beside the first block; nothing, for what has none.
 template <class Beside, class W> struct BesideOf { using type = typename Beside::template weights<W>; };
 template <class W> struct BesideOf<Alone, W> { using type = Alone; };
+
+/// What all blocks share, for as long as a tape may ask: what was made for one pass is taken over, what the
+/// model owns is referred to.
+template <class T> std::shared_ptr<const T> held(const T& t) {
+  return std::shared_ptr<const T>(std::shared_ptr<const void>(), &t);
+}
+template <class T>
+  requires(!std::is_reference_v<T>)
+std::shared_ptr<const T> held(T&& t) { return std::make_shared<const T>(std::move(t)); }
 }  // namespace detail
 
 /// A stack of blocks over token ids: a causal language model or an encoder, by what its attention masks. The
@@ -67,25 +77,33 @@ template <Backend B, class BlockType, class Weight> class Transformer {
   Transformer& operator=(Transformer&&) = default;
 
   /// States after the last block (and the final norm, where the blocks have one), [n, width].
-  /// The batch must outlive the tape. A batch with a past needs a model that continues().
+  /// The batch and the policy must outlive the tape, which says whether blocks are kept or computed again:
+  /// all but the last, whose backward pass comes first. A batch with a past needs a model that continues().
   template <class P> Var<B> forward(Tape<B>& tape, const Batch<B>& batch, P& policy) const {
     check(batch);
     MasterVar<B> r = embedded(tape, batch);
-    const auto& shared = shared_->begin(tape, batch);
+    const auto shared = detail::held(shared_->begin(tape, batch));
     for (std::size_t l = 0; l < blocks_.size(); ++l) {
+      const auto block = [&weights = blocks_[l], &batch, shared, &policy](MasterVar<B> x) {
+        return weights(std::move(x), batch, *shared, policy);
+      };
+      const auto through = [&](MasterVar<B> x) {
+        const bool again = tape.blocks() == Blocks::recomputed && l + 1 < blocks_.size();
+        return again ? recomputed(std::move(x), block) : block(std::move(x));
+      };
       if constexpr (with_beside)
         if (l == 0 && beside_) {
           const auto entered = cast<T>(r);
-          r = (*beside_)(entered, blocks_[l](std::move(r), batch, shared, policy), batch);
+          r = (*beside_)(entered, through(std::move(r)), batch);
           continue;
         }
-      r = blocks_[l](std::move(r), batch, shared, policy);
+      r = through(std::move(r));
     }
     if (final_norm_) return (*final_norm_)(r);
     return cast<T>(r);
   }
   Var<B> forward(Tape<B>& tape, const Batch<B>& batch) const {
-    Bare bare;
+    static Bare bare;  // outlives every tape
     return forward(tape, batch, bare);
   }
 

@@ -56,7 +56,7 @@ Memory estimate(B& b, const Model& model, T& trainee, const D& data, const FitCo
     nn::Sequences s;
     for (index_t i = 0; i < samples; ++i) data.append(s, 0);
     const nn::Batch<B> batch(b, s);
-    Tape<B> tape(b);
+    Tape<B> tape(b, c.blocks());
     const auto loss = objective.loss(tape, model, trainee, batch);
     return tape.account().live;
   };

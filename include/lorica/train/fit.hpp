@@ -24,10 +24,12 @@ struct FitConfig {
   index_t accumulate = 1;  // batches an optimiser step
   AdamW optimizer = {};
   Schedule schedule = {};
-  double clip = 1;            // global norm; 0 is off
-  Seed seed = 0;              // of the data's order
-  std::string identity = {};  // of model and method: a checkpoint belongs to one
+  double clip = 1;                 // global norm; 0 is off
+  Seed seed = 0;                   // of the data's order
+  bool checkpoint_blocks = false;  // keep what enters a block, compute the rest again; changes no number
+  std::string identity = {};       // of model and method: a checkpoint belongs to one
 
+  [[nodiscard]] Blocks blocks() const { return checkpoint_blocks ? Blocks::recomputed : Blocks::kept; }
   /// What a resumed run must agree on to end as the uninterrupted one.
   [[nodiscard]] std::string whole_identity() const {
     const auto& o = optimizer;
@@ -123,7 +125,7 @@ FitResult fit(B& b, const Model& model, T& trainee, const D& data, const FitConf
       info.tokens += batch.rows();
       if constexpr (requires { trainee.phase(std::optional<std::uint64_t>()); })
         trainee.phase(static_cast<std::uint64_t>(draw));
-      Tape<B> tape(b);
+      Tape<B> tape(b, c.blocks());
       const auto loss = objective.loss(tape, model, trainee, batch);
       info.loss += loss.sum.value().template host<double>(b)[0];
       info.targets += loss.count;
