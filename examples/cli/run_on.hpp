@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
-// Every model and method on the Eigen backend.
+// Every model and method on a backend: what one translation unit a backend instantiates.
+#pragma once
+
 #include "answering.hpp"
 #include "attach.hpp"
 #include "commands.hpp"
 
 #include <lorica/adapt/adapter/biased.hpp>
 #include <lorica/adapt/merge.hpp>
-#include <lorica/cpu/eigen_backend.hpp>
 #include <lorica/io/checkpoint.hpp>
 #include <lorica/io/merged_folder.hpp>
 #include <lorica/io/peft/load.hpp>
@@ -14,10 +15,6 @@
 #include <iostream>
 
 namespace lorica::cli {
-
-namespace {
-
-using B = cpu::EigenBackend<float>;
 
 /// What fit tells, and a checkpoint where one is wanted.
 struct Watch {
@@ -36,9 +33,9 @@ struct Watch {
   [[nodiscard]] bool stop() const { return interrupted(); }
 };
 
-class RunOnCpu final : public Run {
+template <Backend B> class RunOn final : public Run {
  public:
-  RunOnCpu(Opened<B>& o, AnyAdapted<B> adapted, Answering<B> answering)
+  RunOn(Opened<B>& o, AnyAdapted<B> adapted, Answering<B> answering)
       : o_(o), adapted_(std::move(adapted)), answering_(std::move(answering)) {}
 
   index_t parameters() override { return adapted_->parameter_count() + answering_.head_parameters(); }
@@ -113,11 +110,12 @@ class RunOnCpu final : public Run {
   std::vector<adapt::Cut> cuts_;
 };
 
-class ModelOnCpu final : public Model {
+template <Backend B> class ModelOn final : public Model {
  public:
-  explicit ModelOnCpu(const std::filesystem::path& folder)
-      : o_(folder), answering_(Answering<B>::saved(o_)) {}
+  ModelOn(const std::filesystem::path& folder, std::string backend)
+      : o_(folder), answering_(Answering<B>::saved(o_)), backend_(std::move(backend)) {}
 
+  const std::string& backend() const override { return backend_; }
   index_t positions() const override { return o_.model.config().positions; }
   std::vector<SiteInfo> sites() const override { return adapt::sites_of(o_.model); }
   const io::ModelFolder& folder() const override { return o_.folder; }
@@ -149,7 +147,7 @@ class ModelOnCpu final : public Model {
     expects(!m.by_site_score() || !scores.values.empty(), "the method '", c.method,
             "' places by PAGE: probe first");
     const auto at = placement(c, m.where, scores);
-    return std::make_unique<RunOnCpu>(o_,
+    return std::make_unique<RunOn<B>>(o_,
                                       m.score == Score::none
                                           ? attach_fixed(o_.b, o_.model, c, m.adapter, at)
                                           : attach_moving(o_.b, o_.model, c, m.adapter, m.score, at),
@@ -163,7 +161,7 @@ class ModelOnCpu final : public Model {
       return found != opened.metadata().end() && found->second == value;
     };
     const auto as = [&](auto method) {
-      return std::make_unique<RunOnCpu>(o_, AnyAdapted<B>(io::load_adapter(o_.b, o_.model, method, file)),
+      return std::make_unique<RunOn<B>>(o_, AnyAdapted<B>(io::load_adapter(o_.b, o_.model, method, file)),
                                         Answering<B>::saved(o_));
     };
     if (is("adapter", adapt::Dora<>::name)) return as(adapt::DoraLora{});
@@ -190,7 +188,7 @@ class ModelOnCpu final : public Model {
       auto loaded = io::peft::load(o_.b, o_.model, method, folder,
                                    [this](const SiteInfo& s) { return o_.module_of(s); });
       for (const auto& w : loaded.warnings) std::cerr << "lorica: " << w << '\n';
-      return std::make_unique<RunOnCpu>(o_, AnyAdapted<B>(std::move(loaded.adapted)),
+      return std::make_unique<RunOn<B>>(o_, AnyAdapted<B>(std::move(loaded.adapted)),
                                         Answering<B>::saved(o_, loaded.saved));
     };
     switch (io::peft::kind_of(folder)) {
@@ -206,12 +204,7 @@ class ModelOnCpu final : public Model {
   }
   Opened<B> o_;
   Answering<B> answering_;
+  std::string backend_;
 };
-
-}  // namespace
-
-std::unique_ptr<Model> open_cpu(const std::filesystem::path& folder) {
-  return std::make_unique<ModelOnCpu>(folder);
-}
 
 }  // namespace lorica::cli

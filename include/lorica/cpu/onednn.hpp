@@ -24,6 +24,12 @@ using Type = dnnl::memory::data_type;
 template <class T> inline constexpr Type type_of = std::is_same_v<T, bf16> ? Type::bf16 : Type::f32;
 inline const char* name_of(Type t) { return t == Type::bf16 ? "bf16" : "float"; }
 
+/// As reports say it: oneDNN 2.6.3
+inline std::string name() {
+  const auto* v = dnnl_version();
+  return message("oneDNN ", v->major, '.', v->minor, '.', v->patch);
+}
+
 inline dnnl::engine& engine() {
   static dnnl::engine here(dnnl::engine::kind::cpu, 0);
   return here;
@@ -40,7 +46,7 @@ inline bool inside_parallel() {
 #endif
 }
 /// Inside a parallel region oneDNN is told that there is one thread: it counts them when it prepares.
-class OneThreadInside {
+class [[maybe_unused]] OneThreadInside {
  public:
 #if defined(_OPENMP)
   OneThreadInside() : before_(inside_parallel() ? omp_get_max_threads() : 0) {
