@@ -26,7 +26,9 @@ void add_inspect(CLI::App& app);
 void add_logits(CLI::App& app);
 
 struct Choice;
-/// Options that several commands have: of a method, of a probe, of a training run.
+struct Compute;
+/// Options that several commands have: of arithmetic, of a method, of a probe, of a training run.
+void add_compute_options(CLI::App& c, Compute& compute);
 void add_method_options(CLI::App& c, Choice& m);
 void add_page_options(CLI::App& c, adapt::Page& page);
 void add_fit_options(CLI::App& c, train::FitConfig& f);

@@ -24,6 +24,7 @@ struct Comparison {
   std::vector<double> rates = {2e-3, 8e-3, 3.2e-2};
   double at_most_bits = 0, require_gain = 0;
   index_t samples = 32, heldout = 192, validation = 96, bytes = 200;
+  Compute compute;
   Choice choice;
   adapt::Page page;
   train::FitConfig fit{.steps = 60,
@@ -88,7 +89,8 @@ void compare(Comparison& o) {
   std::filesystem::create_directories(o.out);
   const std::filesystem::path out(o.out);
   report::JsonLines log(out / "log.jsonl");
-  const auto model = open_cpu(o.model);
+  const auto model = open_model(o.model, o.compute);
+  std::cout << "backend: " << model->backend() << '\n';
   const index_t length = usual_length(*model);
 
   if (o.at_most_bits > 0) {
@@ -180,6 +182,7 @@ void add_compare(CLI::App& app) {
   c->add_option("--alpha", o->choice.alpha)->capture_default_str();
   add_fit_options(*c, o->fit);
   add_page_options(*c, o->page);
+  add_compute_options(*c, o->compute);
   c->add_option("--samples", o->samples, "windows to probe")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);

@@ -13,6 +13,7 @@ namespace lorica::cli {
 void add_evaluate(CLI::App& app) {
   struct Options {
     std::string model, adapter, predictions, out;
+    Compute compute;
     TaskOptions task;
   };
   auto o = std::make_shared<Options>();
@@ -27,10 +28,11 @@ void add_evaluate(CLI::App& app) {
   c->remove_option(c->get_option("--data"));
   c->remove_option(c->get_option("--train-samples"));
   c->get_option("--heldout")->required();
+  add_compute_options(*c, o->compute);
   c->callback([o] {
     for (const auto& file : {o->predictions, o->out})
       if (!file.empty()) expect_folder_of(file);
-    const auto model = open_cpu(o->model);
+    const auto model = open_model(o->model, o->compute);
     const auto run = o->adapter.empty() ? nullptr : model->load(o->adapter);
     const auto task = make_task(o->task, *model);
     const Figures figures =
@@ -41,7 +43,7 @@ void add_evaluate(CLI::App& app) {
       table.add({f.name, report::fixed(f.value, 4)});
       all.push_back({f.name, f.value});
     }
-    std::cout << table.to_terminal();
+    std::cout << "backend: " << model->backend() << '\n' << table.to_terminal();
     if (!o->out.empty()) io::write_atomically(o->out, io::json::dump(std::move(all)) + "\n");
   });
 }

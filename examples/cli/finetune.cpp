@@ -18,6 +18,7 @@ struct Finetune {
   std::string model, out, checkpoint, log, report, predictions;
   index_t samples = 32, every = 0;
   double epochs = 0;
+  Compute compute;
   TaskOptions task;
   Choice choice;
   adapt::Page page;
@@ -30,7 +31,7 @@ struct Finetune {
 };
 
 /// What a checkpoint belongs to.
-std::string identity(const Finetune& o, const MethodInfo& method, const std::vector<SiteInfo>& sites,
+std::string identity(const Finetune& o, const Model& model, const MethodInfo& method,
                      const std::vector<index_t>& start) {
   const Choice& c = o.choice;
   std::string all =
@@ -41,7 +42,8 @@ std::string identity(const Finetune& o, const MethodInfo& method, const std::vec
                    c.tinit.steps, '/', c.tinit.share, " tfinal ", c.tfinal.steps, '/', c.tfinal.share,
                    " interval ", c.interval, c.compact ? " compact" : "");
   if (method.adapter == Adapter::plus) all += message(" ratio ", c.ratio);
-  for (const auto& s : sites)
+  if (model.backend() != usual_backend) all += message(" in ", model.backend());
+  for (const auto& s : model.sites())
     if (const index_t r = start[static_cast<std::size_t>(s.ordinal)]; r > 0)
       all += message("; ", s.path, " rank ", r);
   return all;
@@ -52,7 +54,7 @@ void finetune(Finetune& o) {
   expect_folder_of(o.out);
   for (const auto& file : {o.checkpoint, o.report, o.log, o.predictions})
     if (!file.empty()) expect_folder_of(file);
-  const auto model = open_cpu(o.model);
+  const auto model = open_model(o.model, o.compute);
   const auto task = make_task(o.task, *model);
   const AnyData data = task->train();
   expects(o.every == 0 || task->measurable(), "--evaluate-every needs --heldout");
@@ -75,11 +77,12 @@ void finetune(Finetune& o) {
   const auto run = model->attach(o.choice, scores, task->goal());
   const auto sites = model->sites();
   const auto start = run->ranks();
-  std::cout << o.choice.method << ": " << std::ranges::count_if(start, [](index_t r) { return r > 0; })
+  std::cout << "backend: " << model->backend() << '\n'
+            << o.choice.method << ": " << std::ranges::count_if(start, [](index_t r) { return r > 0; })
             << " site(s), " << report::human_count(double(run->parameters())) << " parameters train; "
             << data.size() << " samples, " << o.fit.steps << " steps\n";
   print(std::cout, run->estimate(data, o.fit));
-  o.fit.identity = identity(o, method, sites, start);
+  o.fit.identity = identity(o, *model, method, start);
 
   // A head that has not learned yet says nothing worth a pass over what is held out.
   std::string before, after;
@@ -166,6 +169,7 @@ void add_finetune(CLI::App& app) {
   c->add_option("--predictions", o->predictions, "file of the answers to what is held out");
   add_task_options(*c, o->task);
   c->get_option("--data")->required();
+  add_compute_options(*c, o->compute);
   add_method_options(*c, o->choice);
   add_fit_options(*c, o->fit);
   c->option_defaults()->group("Training");

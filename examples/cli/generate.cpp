@@ -10,6 +10,7 @@ namespace lorica::cli {
 void add_generate(CLI::App& app) {
   struct Options {
     std::string model, adapter, prompt;
+    Compute compute;
     Continuation how;
     bool uncached = false;
   };
@@ -33,10 +34,12 @@ void add_generate(CLI::App& app) {
   c->add_option("--stop", o->how.stop, "texts that end it, and are not part of it");
   c->add_flag("--past-end", o->how.past_end, "go on after the token that ends a text");
   c->add_flag("--no-cache", o->uncached, "compute every token from the whole text again");
+  add_compute_options(*c, o->compute);
   c->callback([o] {
-    const auto model = open_cpu(o->model);
+    const auto model = open_model(o->model, o->compute);
     o->how.cached = !o->uncached;
     const auto run = o->adapter.empty() ? nullptr : model->load(o->adapter);
+    std::cerr << "backend: " << model->backend() << '\n';  // the text alone goes to stdout
     std::cout << o->prompt << std::flush;
     o->how.on_text = [](std::string_view more) { std::cout << more << std::flush; };
     (run ? static_cast<Subject&>(*run) : static_cast<Subject&>(*model)).generate(o->prompt, o->how);

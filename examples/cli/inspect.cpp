@@ -15,7 +15,7 @@ void add_inspect(CLI::App& app) {
   auto* c = app.add_subcommand("inspect", "What a model folder holds: sizes, tensors, sites");
   c->add_option("--model", *folder, "model folder")->required();
   c->callback([folder] {
-    const auto model = open_cpu(*folder);
+    const auto model = open_model(*folder);
     const io::ModelFolder& files = model->folder();
     index_t tensors = 0, numbers = 0;
     std::map<std::string, index_t> dtypes;

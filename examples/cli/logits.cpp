@@ -31,6 +31,7 @@ std::vector<std::vector<std::int32_t>> read_ids(const std::filesystem::path& fil
 void add_logits(CLI::App& app) {
   struct Options {
     std::string model, adapter, ids, out;
+    Compute compute;
   };
   auto o = std::make_shared<Options>();
   auto* c = app.add_subcommand("logits", "Logits (or, of an encoder, states) of given token ids, as a file");
@@ -41,10 +42,11 @@ void add_logits(CLI::App& app) {
        "--out", o->out,
        "safetensors: logits.i [tokens, vocabulary], of a head [1 or tokens, outputs]; or hidden.i [tokens, width]")
       ->required();
+  add_compute_options(*c, o->compute);
   c->callback([o] {
     const auto lists = read_ids(o->ids);
     expect_folder_of(o->out);
-    const auto model = open_cpu(o->model);
+    const auto model = open_model(o->model, o->compute);
     const auto run = o->adapter.empty() ? nullptr : model->load(o->adapter);
     std::string name;
     io::SafeTensorsWriter file;
@@ -55,7 +57,8 @@ void add_logits(CLI::App& app) {
                std::span<const float>(s.numbers));
     }
     file.write(o->out);
-    std::cout << "wrote " << lists.size() << " tensor(s) " << name << "i to " << o->out << '\n';
+    std::cout << "backend: " << model->backend() << "\nwrote " << lists.size() << " tensor(s) " << name
+              << "i to " << o->out << '\n';
   });
 }
 

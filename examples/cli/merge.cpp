@@ -20,7 +20,7 @@ void add_merge(CLI::App& app) {
       "transformers has it)");
   c->add_option("--out", o->out, "model folder to write")->required();
   c->callback([o] {
-    const auto model = open_cpu(o->model);
+    const auto model = open_model(o->model);
     if (o->adapter.empty())
       model->merge(o->out);
     else
@@ -43,7 +43,7 @@ void add_export(CLI::App& app) {
   c->add_flag("--lora", o->lora, "as LORA, whatever it is: P diag(lambda) Q becomes B A");
   c->callback([o] {
     expect_folder_of(o->out);
-    const auto model = open_cpu(o->model);
+    const auto model = open_model(o->model);
     model->load(o->adapter)->save(o->out, o->lora);
     std::cout << "wrote " << o->out << '\n';
   });

@@ -43,6 +43,7 @@ void print_stability(Model& model, const Task& task, const std::vector<std::stri
 void add_probe(CLI::App& app) {
   struct Options {
     std::string model, svg, log;
+    Compute compute;
     TaskOptions task;
     std::vector<std::string> against;
     index_t samples = 32, repeat = 1;
@@ -68,8 +69,10 @@ void add_probe(CLI::App& app) {
   c->add_option("--against", o->against, "files or folders of text, each another task to compare with");
   c->add_option("--svg", o->svg, "file of the heat map");
   c->add_option("--log", o->log, "JSON lines, one a site");
+  add_compute_options(*c, o->compute);
   c->callback([o] {
-    const auto model = open_cpu(o->model);
+    const auto model = open_model(o->model, o->compute);
+    std::cout << "backend: " << model->backend() << '\n';
     const auto task = make_task(o->task, *model);
     const auto samples = task->train().sample(o->samples);
     const auto scores = model->probe(samples, o->page, task->goal());

@@ -109,6 +109,7 @@ class Run : public Subject {
 /// A frozen model on a backend.
 class Model : public Subject {
  public:
+  virtual const std::string& backend() const = 0;  // which, in words: numbers, products
   virtual index_t positions() const = 0;
   virtual std::vector<SiteInfo> sites() const = 0;
   virtual const io::ModelFolder& folder() const = 0;
@@ -121,7 +122,24 @@ class Model : public Subject {
   virtual std::unique_ptr<Run> load(const std::filesystem::path& from) = 0;
 };
 
-/// A model folder on the CPU, in float.
-std::unique_ptr<Model> open_cpu(const std::filesystem::path& folder);
+/// What a model computes with, as the command line has it.
+struct Compute {
+  std::string precision =
+      "fp32";                 // of weights and activations: fp32, bf16; auto is bf16 where that is faster
+  std::string gemm = "auto";  // products: eigen, onednn; auto is Eigen for fp32, oneDNN for bf16
+};
+/// The default in words, as Model::backend says it.
+inline constexpr const char* usual_backend = "float, products by Eigen";
+
+/// A model folder on the backend that is asked for; what this program was built without is an error.
+std::unique_ptr<Model> open_model(const std::filesystem::path& folder, const Compute& compute = {});
+
+/// The backends, each in a translation unit of its own.
+namespace on {
+std::unique_ptr<Model> eigen(const std::filesystem::path& folder);
+std::unique_ptr<Model> onednn(const std::filesystem::path& folder);
+std::unique_ptr<Model> onednn_bf16(const std::filesystem::path& folder);
+bool has_bf16();  // whether the processor computes with it, as oneDNN sees it
+}  // namespace on
 
 }  // namespace lorica::cli

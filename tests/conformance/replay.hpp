@@ -4,7 +4,11 @@
 #pragma once
 
 #include <lorica/adapt/attach.hpp>
+#include <lorica/cpu/eigen_backend.hpp>
 #include <lorica/io/json.hpp>
+#if defined(LORICA_ONEDNN)
+#  include <lorica/cpu/onednn_gemm.hpp>
+#endif
 
 #include <cstdio>
 
@@ -49,6 +53,17 @@ struct Tally {
     return os << t.compared << '/' << t.different;
   }
 };
+
+/// f.template operator()<B>(name) for a backend, and for those over oneDNN where it is found; whether all
+/// agree.
+template <class B, class F> bool over_backends(const char* name, F f) {
+  bool good = f.template operator()<B>(name);
+#if defined(LORICA_ONEDNN)
+  good = f.template operator()<cpu::EigenBackend<float, cpu::OneDnnGemm>>("oneDNN, float") && good;
+  good = f.template operator()<cpu::EigenBackend<bf16, cpu::OneDnnGemm, float>>("oneDNN, bf16") && good;
+#endif
+  return good;
+}
 
 /// Runs `one` on every file named; 0 only if all agree.
 template <class F> int over_files(int argc, char** argv, const char* usage, F one) {

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: MIT
 /// @file tests/conformance/replay_allocator.cpp
 /// Feeds recorded parameters and gradients to the library's Budget and Smoothed<Sensitivity>, in float, and
-/// compares with what the authors' AdaLoRA ("orig") and Hugging Face PEFT ("peft") made of them. Format:
-/// adalora-golden/1.
+/// compares with what the authors' AdaLoRA ("orig") and Hugging Face PEFT ("peft") made of them, on every CPU
+/// backend whose parameters are float: bf16 holds none of them. Format: adalora-golden/1.
 #include "conformance/replay.hpp"
-
-#include <lorica/cpu/eigen_backend.hpp>
 
 #include <bit>
 #include <iostream>
@@ -15,9 +13,7 @@ using replay::Tally;
 using replay::Value;
 
 namespace {
-using B = cpu::EigenBackend<float>;
 using Score = adapt::Smoothed<adapt::Sensitivity>;
-using Allocator = adapt::Allocator<B, Score, adapt::Budget<>>;
 
 bool same_bits(float a, float b) {
   return std::bit_cast<std::uint32_t>(a) == std::bit_cast<std::uint32_t>(b);
@@ -32,7 +28,7 @@ bool within(float a, float b, std::int64_t most) {
   return std::abs(place(a) - place(b)) <= most;
 }
 
-struct Layer {
+template <Backend B> struct Layer {
   SiteInfo site;
   index_t rank;
   Parameter<B> q, p, lambda;
@@ -46,16 +42,16 @@ struct Counts {
   }
 };
 
-std::string bits(B& b, const MasterTensor<B>& kept) {
+template <Backend B> std::string bits(B& b, const MasterTensor<B>& kept) {
   std::string s;
-  for (const double x : kept.host<double>(b)) s += x != 0 ? '1' : '0';
+  for (const double x : kept.template host<double>(b)) s += x != 0 ? '1' : '0';
   return s;
 }
 
-Counts replay_case(const Value& c, const char* key, adapt::Flavour flavour) {
+template <Backend B> Counts replay_case(const Value& c, const char* key, adapt::Flavour flavour) {
   B b;
   const Value& config = c.at("config");
-  std::vector<Layer> layers;
+  std::vector<Layer<B>> layers;
   adapt::Placement start;
   for (const Value& l : c.at("layers").as_array()) {
     const auto n = static_cast<index_t>(layers.size());
@@ -65,7 +61,7 @@ Counts replay_case(const Value& c, const char* key, adapt::Flavour flavour) {
         {{n, n, Role::other, in, out, name}, r, {name + ".A", {}}, {name + ".B", {}}, {name + ".E", {}}});
     start.rank.push_back(r);
   }
-  const auto feed = [&](const Value& given, Layer& l) {
+  const auto feed = [&](const Value& given, Layer<B>& l) {
     const auto set = [&](Parameter<B>& p, index_t rows, index_t cols, const char* w, const char* g) {
       p.value = {b, rows, cols, replay::numbers<float>(given.at(w), 0x1p-12)};
       p.grad = {b, rows, cols, replay::numbers<float>(given.at(g), 0x1p-14)};
@@ -85,15 +81,16 @@ Counts replay_case(const Value& c, const char* key, adapt::Flavour flavour) {
          2});
   }
   const std::span<const adapt::Group<B>> all(groups);
-  Allocator allocator(b, replay::score(config), replay::budget(config, flavour), start,
-                      config.at("total_step").as_integer(), all, false);
+  adapt::Allocator<B, Score, adapt::Budget<>> allocator(b, replay::score(config),
+                                                        replay::budget(config, flavour), start,
+                                                        config.at("total_step").as_integer(), all, false);
 
   Counts n;
   const auto& expected = c.at(key).as_array();
   for (std::size_t t = 0; t < inputs.size(); ++t) {
     for (std::size_t i = 0; i < layers.size(); ++i) feed(inputs[t].as_array()[i], layers[i]);
     std::vector<std::vector<double>> before;
-    for (Layer& l : layers) before.push_back(l.lambda.value.host<double>(b));
+    for (Layer<B>& l : layers) before.push_back(l.lambda.value.template host<double>(b));
     const auto step = static_cast<index_t>(t);
     const auto previous = allocator.last();
     allocator.after_step(b, all, step, [](const Parameter<B>&, const auto&) {});
@@ -111,14 +108,14 @@ Counts replay_case(const Value& c, const char* key, adapt::Flavour flavour) {
       // What the mask says, and what was done to lambda.
       const std::string mask = applied ? bits(b, allocator.kept(i)) : std::string(before[i].size(), '1');
       const std::string& wanted = want.at("masks").as_array()[i].as_string();
-      const auto lambda = layers[i].lambda.value.host<double>(b);
+      const auto lambda = layers[i].lambda.value.template host<double>(b);
       for (std::size_t d = 0; d < wanted.size(); ++d)
         n.masks(mask.at(d) == wanted[d] && lambda[d] == (wanted[d] == '1' ? before[i][d] : 0.0));
     }
     if (const Value* threshold = replay::given(want, "threshold"); threshold != nullptr && cut)
       n.thresholds(within(float(allocator.last()->threshold), float(threshold->as_number()), 2));
     if (const Value* scores = replay::given(want, "scores")) {
-      const auto ours = allocator.scores(b, all).host<float>(b);
+      const auto ours = allocator.scores(b, all).template host<float>(b);
       std::size_t d = 0;
       for (const Value& layer : scores->as_array())
         for (const float s : replay::numbers<float>(layer)) n.scores(within(ours.at(d++), s, 2));
@@ -130,7 +127,7 @@ Counts replay_case(const Value& c, const char* key, adapt::Flavour flavour) {
     const char* names[] = {"A", "B", "E"};
     for (std::size_t f = 0; f < 3; ++f) {
       const Value& want = averages.at(layers[i].site.path).at(names[f]);
-      const auto ours = allocator.memory(i, f).host<float>(b);
+      const auto ours = allocator.memory(i, f).template host<float>(b);
       auto wanted = replay::numbers<float>(want.at("ipt"));
       for (const float x : replay::numbers<float>(want.at("unc"))) wanted.push_back(x);
       for (std::size_t j = 0; j < wanted.size(); ++j) n.averages(same_bits(ours.at(j), wanted[j]));
@@ -166,11 +163,15 @@ bool replay_file(const Value& file) {
   for (const Value& c : file.at("cases").as_array())
     for (const auto& [key, flavour] :
          {std::pair{"orig", adapt::Flavour::authors}, {"peft", adapt::Flavour::peft}}) {
-      const Counts n = replay_case(c, key, flavour);
-      std::cout << c.at("name").as_string() << ", " << key << ": compared/different: budgets " << n.budgets
-                << ", mask bits " << n.masks << ", running averages " << n.averages << ", scores " << n.scores
-                << ", thresholds " << n.thresholds << ", rank pattern " << n.pattern << '\n';
-      good = good && n.good();
+      const auto one = [&]<Backend B>(const char* backend) {
+        const Counts n = replay_case<B>(c, key, flavour);
+        std::cout << c.at("name").as_string() << ", " << key << ", " << backend
+                  << ": compared/different: budgets " << n.budgets << ", mask bits " << n.masks
+                  << ", running averages " << n.averages << ", scores " << n.scores << ", thresholds "
+                  << n.thresholds << ", rank pattern " << n.pattern << '\n';
+        return n.good();
+      };
+      good = replay::over_backends<cpu::EigenBackend<float>>("Eigen, float", one) && good;
     }
   return good;
 }

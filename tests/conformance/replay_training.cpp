@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 /// @file tests/conformance/replay_training.cpp
-/// A recorded closed loop of the authors' AdaLoRA, once more with the library's own types, in double: a
-/// host's tanh network, AdaLora, fit. Format: adalora-golden-train/1.
+/// A recorded closed loop of the authors' AdaLoRA, once more with the library's own types: a host's tanh
+/// network, AdaLora, fit. In double, as it was recorded, and on the other CPU backends as near as they round.
+/// Format: adalora-golden-train/1.
 #include "conformance/replay.hpp"
 
 #include <lorica/autograd/elementwise_ops.hpp>
-#include <lorica/cpu/eigen_backend.hpp>
 #include <lorica/train/fit.hpp>
 
 #include <iostream>
@@ -15,25 +15,23 @@ using replay::Tally;
 using replay::Value;
 
 namespace {
-using B = cpu::EigenBackend<double>;
-using Matrix = Tensor<B>;
-
 /// y = l_n(tanh(... tanh(l_0(x)))), every l a site.
-struct Net {
+template <Backend B> struct Net {
   struct Layer {
     SiteInfo site;
     Frozen<B> weight;
-    Matrix bias;
+    MasterTensor<B> bias;
   };
   std::vector<Layer> layers;
-  Matrix x, y;
+  Tensor<B> x, y;
   template <class F> void for_each_site(F f) const {
     for (const Layer& l : layers) f(l.site, WeightView<B>(l.weight));
   }
 };
 /// The sum of squared errors over all elements; their count divides it.
 struct SquaredError {
-  template <class P> nn::Loss<B> loss(Tape<B>& tape, const Net& net, P& policy, const nn::Batch<B>&) const {
+  template <Backend B, class P>
+  nn::Loss<B> loss(Tape<B>& tape, const Net<B>& net, P& policy, const nn::Batch<B>&) const {
     const std::vector<index_t> offsets = {0, net.x.rows()};
     Var<B> h = tape.constant(net.x);
     for (std::size_t i = 0; i < net.layers.size(); ++i) {
@@ -42,7 +40,7 @@ struct SquaredError {
     }
     return {squared_error(h, net.y), net.y.size()};
   }
-  index_t targets_of(const nn::Batch<B>&, index_t) const { return 1; }
+  template <Backend B> index_t targets_of(const nn::Batch<B>&, index_t) const { return 1; }
 };
 /// The data of a host that brings its own: one token, never looked at.
 struct Nothing {
@@ -52,13 +50,48 @@ struct Nothing {
   }
 };
 
-bool close(double a, double b) { return std::abs(a - b) <= 1e-12 * std::max(1.0, std::abs(b)); }
+/// Numbers that may be off by `allowed`, beside the larger of them and 1.
+struct Near {
+  double allowed, worst = 0;
+  Tally tally = {};
+  void operator()(double ours, double wanted) {
+    const double off = std::abs(ours - wanted) / std::max(1.0, std::abs(wanted));
+    if (!(off <= worst)) worst = off;  // not std::max: a NaN must be seen
+    tally(off <= allowed);
+  }
+  friend std::ostream& operator<<(std::ostream& os, const Near& n) {
+    return os << n.tally << " (off by " << n.worst << ")";
+  }
+};
+/// What a backend's rounding may do to each, and the share of mask bits that may differ.
+struct Allowed {
+  double losses = 1e-12, regularisers = 1e-12, thresholds = 1e-12, lambdas = 1e-12, gradients = 1e-12,
+         parameters = 1e-12, masks = 0;
+};
+/// Forty steps at a learning rate of 0.05 carry a rounding far: squares of gradients most. In bf16 already
+/// the frozen weights are others, so that the run is a neighbour of the recorded one; it cuts when that does,
+/// and the same, but for directions whose scores are that close.
+template <Backend B> Allowed allowed() {
+  if (std::same_as<typename B::scalar, double>) return {};
+  if (std::same_as<typename B::scalar, float>) return {1e-5, 1e-5, 1e-5, 1e-5, 1e-4, 1e-5};
+  return {0.05, 0.002, 0.2, 0.05, 0.8, 0.15, 0.02};
+}
 
 struct Counts {
-  Tally losses, regularisers, budgets, thresholds, masks, lambdas, gradients, parameters;
+  Near losses, regularisers, thresholds, lambdas, gradients, parameters;
+  double mask_share;
+  Tally budgets = {}, cuts = {}, masks = {};
+  explicit Counts(const Allowed& a)
+      : losses{a.losses},
+        regularisers{a.regularisers},
+        thresholds{a.thresholds},
+        lambdas{a.lambdas},
+        gradients{a.gradients},
+        parameters{a.parameters},
+        mask_share(a.masks) {}
 };
 
-struct Compare {
+template <Backend B> struct Compare {
   const Value& file;
   adapt::Adapted<B, adapt::AdaLora<>>& adapted;
   Counts& n;
@@ -72,73 +105,70 @@ struct Compare {
                            [&](const adapt::Factor<B>& x) { f(message('l', i, names[k++]), *x.parameter); });
     }
   }
-  void against(Tally& tally, const Value& want, const Matrix& ours) {
-    const auto host = ours.host<double>(adapted.backend());
+  void against(Near& near, const Value& want, const MasterTensor<B>& ours) {
+    const auto host = ours.template host<double>(adapted.backend());
     const auto wanted = replay::numbers<double>(want);
-    for (std::size_t j = 0; j < wanted.size(); ++j) tally(close(host.at(j), wanted[j]));
+    for (std::size_t j = 0; j < wanted.size(); ++j) near(host.at(j), wanted[j]);
   }
   template <class R> void step(const R&, const train::StepInfo& s) {
     const Value& want = file.at("steps").as_array().at(static_cast<std::size_t>(s.step));
-    n.losses(close(s.loss, want.at("task").as_number()));
-    n.regularisers(close(s.penalty, want.at("reg").as_number()));
+    n.losses(s.loss, want.at("task").as_number());
+    n.regularisers(s.penalty, want.at("reg").as_number());
     const auto& cut = adapted.allocator()->last();
     const auto& schedule = adapted.allocator()->state().schedule;
     n.budgets(schedule.budget(s.step) == want.at("budget").as_integer());
     const bool now = cut && cut->step == s.step;
-    if (const Value* threshold = replay::given(want, "threshold"); threshold != nullptr && now)
-      n.thresholds(close(cut->threshold, threshold->as_number()) &&
-                   std::abs(cut->threshold - threshold->as_number()) <= 1e-9 * threshold->as_number());
-    else
-      n.thresholds(now == (threshold != nullptr) || s.step > schedule.end());
+    const Value* threshold = replay::given(want, "threshold");
+    n.cuts(now == (threshold != nullptr) || s.step > schedule.end());
+    // A threshold is far below 1: it is judged by itself.
+    if (now && threshold != nullptr) n.thresholds(cut->threshold / threshold->as_number(), 1);
     B& b = adapted.backend();
     for (std::size_t i = 0; i < adapted.slots().size(); ++i) {
-      const auto ours = adapted.slots()[i].state.factors.lambda.value.host<double>(b);
+      const auto ours = adapted.slots()[i].state.factors.lambda.value.template host<double>(b);
       const auto wanted = replay::numbers<double>(want.at("E_after").at(message('l', i, ".lora_E")));
       for (std::size_t d = 0; d < wanted.size(); ++d) {
         n.masks((ours.at(d) == 0) == (wanted[d] == 0));
-        n.lambdas(close(ours[d], wanted[d]));
+        n.lambdas(ours[d], wanted[d]);
       }
     }
     each_factor([&](const std::string& name, const Parameter<B>& p) {
-      n.gradients(close(b.sum_squares(p.grad.cref().data, p.grad.size()),
-                        want.at("grad_sq_sum").at(name).as_number()));
+      n.gradients(b.sum_squares(p.grad.cref().data, p.grad.size()),
+                  want.at("grad_sq_sum").at(name).as_number());
       if (const Value* full = replay::given(want, "grads")) against(n.gradients, full->at(name), p.grad);
     });
   }
 };
 
-bool replay_file(const Value& file) {
-  const std::string format = file.at("format").as_string();
-  expects<FileError>(format == "adalora-golden-train/1", "the format is \"", format,
-                     "\", expected \"adalora-golden-train/1\"");
+template <Backend B> bool replay_on(const char* backend, const Value& file) {
   B b;
   const Value &config = file.at("config"), &init = file.at("init");
   const auto dims = replay::numbers<index_t>(config.at("dims"));
-  Net net;
+  Net<B> net;
   const auto read = [&](const std::string& name, index_t rows, index_t cols) {
-    return Matrix(b, rows, cols, replay::numbers<double>(init.at(name)));
+    return MasterTensor<B>(b, rows, cols, replay::numbers<double>(init.at(name)));
   };
   adapt::Placement start;
   for (std::size_t i = 0; i + 1 < dims.size(); ++i) {
     const index_t in = dims[i], out = dims[i + 1], n = static_cast<index_t>(i);
     const std::string name = message('l', i);
-    net.layers.push_back({{n, n, Role::other, in, out, name},
-                          Frozen<B>(b, read(name + ".weight", out, in)),
-                          read(name + ".bias", 1, out)});
+    net.layers.push_back(
+        {{n, n, Role::other, in, out, name},
+         Frozen<B>(b, Tensor<B>(b, out, in, replay::numbers<double>(init.at(name + ".weight")))),
+         read(name + ".bias", 1, out)});
     start.rank.push_back(static_cast<index_t>(init.at(name + ".lora_E").as_array().size()));
   }
   const auto x = replay::numbers<double>(file.at("x")), y = replay::numbers<double>(file.at("y"));
   const index_t rows = static_cast<index_t>(x.size()) / dims.front();
-  net.x = Matrix(b, rows, dims.front(), x);
-  net.y = Matrix(b, rows, dims.back(), y);
+  net.x = Tensor<B>(b, rows, dims.front(), x);
+  net.y = Tensor<B>(b, rows, dims.back(), y);
 
   adapt::AdaLora<> method{.adapter = {.shape = {.orthogonality = config.at("reg_weight").as_number()},
                                       .scaling = {.alpha = config.at("alpha").as_number()}},
                           .score = replay::score(config),
                           .placement = replay::budget(config, adapt::Flavour::authors)};
   auto adapted = adapt::attach_at(b, net, method, start);
-  Counts n;
-  Compare compare{file, adapted, n};
+  Counts n(allowed<B>());
+  Compare<B> compare{file, adapted, n};
   compare.each_factor(
       [&](const std::string& name, Parameter<B>& p) { p.value = read(name, p.rows(), p.cols()); });
 
@@ -155,13 +185,29 @@ bool replay_file(const Value& file) {
   compare.each_factor([&](const std::string& name, const Parameter<B>& p) {
     compare.against(n.parameters, file.at("final").at(name), p.value);
   });
-  std::cout << "compared/different: losses " << n.losses << ", regularisers " << n.regularisers
-            << ", budgets " << n.budgets << ", thresholds " << n.thresholds << ", mask bits " << n.masks
-            << ", lambdas " << n.lambdas << ", gradients " << n.gradients << ", final parameters "
-            << n.parameters << '\n';
-  return n.losses.different + n.regularisers.different + n.budgets.different + n.thresholds.different +
-             n.masks.different + n.lambdas.different + n.gradients.different + n.parameters.different ==
-         0;
+  std::cout << backend << ": compared/different: losses " << n.losses << ", regularisers " << n.regularisers
+            << ", budgets " << n.budgets << ", cuts " << n.cuts << ", thresholds " << n.thresholds
+            << ", mask bits " << n.masks << ", lambdas " << n.lambdas << ", gradients " << n.gradients
+            << ", final parameters " << n.parameters << '\n';
+  const Tally* all[] = {&n.losses.tally,
+                        &n.regularisers.tally,
+                        &n.thresholds.tally,
+                        &n.lambdas.tally,
+                        &n.gradients.tally,
+                        &n.parameters.tally,
+                        &n.budgets,
+                        &n.cuts,
+                        &n.masks};
+  return std::ranges::all_of(all, [](const Tally* t) { return t->different == 0; });
+}
+
+bool replay_file(const Value& file) {
+  const std::string format = file.at("format").as_string();
+  expects<FileError>(format == "adalora-golden-train/1", "the format is \"", format,
+                     "\", expected \"adalora-golden-train/1\"");
+  const auto one = [&]<Backend B>(const char* backend) { return replay_on<B>(backend, file); };
+  const bool good = one.operator()<cpu::EigenBackend<double>>("Eigen, double");
+  return replay::over_backends<cpu::EigenBackend<float>>("Eigen, float", one) && good;
 }
 }  // namespace
 

@@ -4,6 +4,7 @@
 
 #include "support/catch.hpp"
 
+#include <bit>
 #include <numeric>
 #include <vector>
 
@@ -71,6 +72,54 @@ TEMPLATE_TEST_CASE("loads and stores end where they are told", "[core][lanes]", 
         REQUIRE(convert<double>(to[i]) == want);
       }
     }
+}
+
+TEST_CASE("lanes of every bf16 are its float, and store it again", "[core][lanes]") {
+  using V = Lanes<float>;
+  std::vector<bf16> all(1 << 16), back(all.size());
+  for (std::size_t i = 0; i < all.size(); ++i) all[i].bits = static_cast<std::uint16_t>(i);
+  int wider = 0, narrower = 0;
+  for (std::size_t i = 0; i < all.size(); i += V::width) {
+    const V v = load<V>(all.data() + i, V::width);
+    for (int l = 0; l < V::width; ++l)
+      wider += std::bit_cast<std::uint32_t>(float(v[l])) != static_cast<std::uint32_t>(i + std::size_t(l))
+                                                                << 16;
+    store(back.data() + i, V::width, v);
+  }
+  for (std::size_t i = 0; i < all.size(); ++i)
+    narrower += back[i].bits != bf16(std::bit_cast<float>(static_cast<std::uint32_t>(i) << 16)).bits;
+  REQUIRE(wider == 0);
+  REQUIRE(narrower == 0);
+}
+
+TEST_CASE("lanes are rounded to bf16 as numbers are, bit for bit", "[core][lanes]") {
+  using V = Lanes<float>;
+  // Every upper half (subnormals, infinities and NaN are among them), with lower halves at ties and beside
+  // them.
+  constexpr std::uint32_t lower[] = {0, 1, 0x1234, 0x7fff, 0x8000, 0x8001, 0xcafe, 0xffff};
+  std::vector<float> from;
+  for (std::uint32_t upper = 0; upper < 1u << 16; ++upper)
+    for (const std::uint32_t l : lower) from.push_back(std::bit_cast<float>(upper << 16 | l));
+  int different = 0;
+  std::vector<bf16> to(V::width);
+  for (std::size_t i = 0; i < from.size(); i += V::width) {
+    store(to.data(), V::width, V::load(from.data() + i));
+    for (std::size_t l = 0; l < to.size(); ++l) different += to[l].bits != bf16(from[i + l]).bits;
+  }
+  REQUIRE(different == 0);
+  SECTION("ties go to even") {
+    const auto rounded = [](std::uint32_t u) {
+      bf16 out[V::width];
+      store(out, V::width, V(std::bit_cast<float>(u)));
+      return int(out[V::width - 1].bits);
+    };
+    REQUIRE(rounded(0x3f808000) == 0x3f80);
+    REQUIRE(rounded(0x3f818000) == 0x3f82);
+    REQUIRE(rounded(0x00008000) == 0);       // half the smallest subnormal
+    REQUIRE(rounded(0x00008001) == 1);       // a subnormal stays one
+    REQUIRE(rounded(0x7f7fffff) == 0x7f80);  // beyond the largest
+    REQUIRE(rounded(0x7f800001) == 0x7fc0);  // NaN, were it cut off, would be infinity
+  }
 }
 
 TEST_CASE("the width is the register's", "[core][lanes]") {

@@ -57,7 +57,7 @@ grep -q '"peft_type": "LORA"' plain/adapter_config.json || fault "export --lora 
 same "AdaLoRA as LoRA" "$(bits --model "$decoder" --adapter plain)" "$(bits --model "$decoder" --adapter ada)"
 
 echo "== generation"
-said() { $lorica generate --model "$decoder" --adapter lora --prompt "The " --tokens 40 "$@"; }
+said() { $lorica generate --model "$decoder" --adapter lora --prompt "The " --tokens 40 "$@" 2>err.txt; }
 same "with and without the cache" "$(said)" "$(said --no-cache)"
 same "one seed" "$(said --temperature 0.9 --top-k 20 --top-p 0.9 --seed 3)" \
   "$(said --temperature 0.9 --top-k 20 --top-p 0.9 --seed 3)"
@@ -102,14 +102,77 @@ for i in 1 2 3 4; do
 done >chat.jsonl
 $lorica finetune --model "$decoder" --task chat --data chat.jsonl --heldout chat.jsonl --steps 40 --batch 4 --lr 1e-2 \
   --chat '{"roles": {"user": "U: {content}\n", "assistant": "A: {content}\n"}}' --out chat >said.txt
-same "the reply" "$($lorica generate --model "$decoder" --adapter chat --prompt $'U: ping\nA: ' --stop $'\n' | tail -1)" \
-  "A: pong"
+same "the reply" "$($lorica generate --model "$decoder" --adapter chat --prompt $'U: ping\nA: ' --stop $'\n' \
+  2>err.txt | tail -1)" "A: pong"
 $lorica run chat/run.json --out chat_again >said.txt
 cmp -s chat/adapter_model.safetensors chat_again/adapter_model.safetensors || fault "a run with a template differs"
 printf 'mr,ref\nname[X],X is here.\nname[X],There is X.\n' >e2e.csv
 $lorica finetune --model "$decoder" --task E2E --data e2e.csv --heldout e2e.csv --steps 30 --batch 2 --lr 1e-2 \
   --out e2e >said.txt
 grep -q 'held out, after: BLEU' said.txt || fault "E2E is not measured"
+
+echo "== arithmetic"
+on() { bits --model "$decoder" --adapter lora "$@"; }
+close() { awk "BEGIN {exit !(($2 - $3) ^ 2 < (0.01 * $3) ^ 2)}" || fault "$1: $2 is not within 1 % of $3"; }
+score() { $lorica evaluate --model "$decoder" --adapter lora --task text --heldout text.txt --length 64 "$@"; }
+for asked in "--precision fp32" "--gemm eigen" "--gemm auto" "--precision fp32 --gemm eigen" "--precision auto --gemm eigen"; do
+  same "evaluate $asked" "$(on $asked)" "$after"
+done
+close "--precision auto" "$(on --precision auto)" "$after"
+same "what is said of it" "$(score | head -1)" "backend: float, products by Eigen"
+says "--precision is 'fp16', expected fp32, bf16 or auto" score --precision fp16
+says "--gemm is 'mkl', expected eigen, onednn or auto" score --gemm mkl
+says "Eigen has no products of bf16; expected --gemm onednn or auto" score --precision bf16 --gemm eigen
+if score --gemm onednn >said.txt 2>err.txt; then
+  grep -q "^backend: float, products by oneDNN" said.txt || fault "--gemm onednn says: $(cat said.txt)"
+  close "by oneDNN" "$(on --gemm onednn)" "$after"
+  half() { $lorica "$@" --precision bf16 2>>err.txt; }
+  close "in bf16" "$(half evaluate --model "$decoder" --adapter lora --task text --heldout text.txt --length 64 |
+    figure "bits per byte")" "$after"
+  half finetune --model "$decoder" --data text.txt --heldout text.txt --length 64 --steps 6 --batch 4 --rank 2 \
+    --out half --checkpoint half.state >said.txt
+  grep -q "^backend: bf16.*, products by oneDNN" said.txt || fault "finetune in bf16 says: $(cat said.txt)"
+  close "learned in bf16" "$(grep -o 'after: bits per byte [0-9.]*' said.txt | grep -o '[0-9.]*$')" "$after"
+  grep -aq '"dtype":"F32"' half/adapter_model.safetensors && ! grep -aq '"dtype":"BF16"' half/adapter_model.safetensors ||
+    fault "an adapter learned in bf16 is not saved as float"
+  grep -q '"precision": "bf16"' half/run.json || fault "run.json does not say bf16"
+  close "learned in bf16, answering in float" "$(bits --model "$decoder" --adapter half)" "$after"
+  $lorica merge --model "$decoder" --adapter half --out half_merged >said.txt
+  close "and merged" "$(bits --model half_merged)" "$after"
+  $lorica run half/run.json --out half_again --checkpoint again.state >said.txt 2>>err.txt
+  cmp -s half/adapter_model.safetensors half_again/adapter_model.safetensors || fault "a repeated run in bf16 differs"
+  for other in fp32 "fp32 --gemm onednn"; do
+    says "belongs to another run" $lorica run half/run.json --out bad --precision $other
+  done
+  [ "$(half generate --model "$decoder" --adapter half --prompt "The " --tokens 20 | wc -c)" -gt 20 ] ||
+    fault "nothing is generated in bf16"
+  half probe --model "$decoder" --data text.txt --samples 4 | grep -q 'blocks' || fault "probe in bf16 says no site"
+  half logits --model bert_cola --ids ids.json --out ids.safetensors | grep -q 'logits\.i' || fault "no logits in bf16"
+  half finetune --model bert --task CoLA --data cola.tsv --steps 40 --batch 8 --lr 1e-2 --rank 4 --out cola_half >said.txt
+  same "CoLA is learned in bf16" \
+    "$(half evaluate --model bert --adapter cola_half --task CoLA --heldout cola.tsv | figure Matthews)" 1.0000
+  # Every method learns along the same curve: within 1e-4 in float, 1e-2 in bf16, step by step.
+  learn_all() {
+    $lorica compare --model "$decoder" --text text.txt --methods all --rates 1e-3 --steps 6 --warmup 1 --batch 2 --rank 4 \
+      --samples 2 --heldout-windows 2 --validation-windows 2 --bytes 4 --require-gain -5 --out "$@" 2>>err.txt
+  }
+  curves() { sed -n 's/.*"method":"\([^"]*\)".*"step":\([0-9]*\),"loss":\([^,]*\),.*/\1 \2 \3/p' "$1/log.jsonl"; }
+  same_curves() { # folder, largest relative difference
+    paste -d ' ' <(curves by_eigen) <(curves "$1") | awk -v most="$2" '
+      { d = ($6 - $3) / $3; if (d < 0) d = -d; if ($1 != $4 || $2 != $5 || !(d <= most)) { print; exit 1 } ++n }
+      END { if (n < 100) exit 1 }' || fault "$1: a method learns along another curve"
+  }
+  learn_all by_eigen >said.txt
+  learn_all by_onednn --gemm onednn >said.txt
+  learn_all in_bf16 --precision bf16 >said.txt
+  same_curves by_onednn 1e-4
+  same_curves in_bf16 1e-2
+  grep -q "^backend: bf16," said.txt || grep -q "bf16 weights are held and multiplied in float" err.txt ||
+    fault "bf16 that is computed in float does not say so"
+else
+  says "--gemm onednn: this program was built without oneDNN" score --gemm onednn
+  says "--precision bf16: this program was built without oneDNN" score --precision bf16
+fi
 
 echo "== what is wrong is said"
 tune() { $lorica finetune --steps 2 --out bad "$@"; }

@@ -44,10 +44,12 @@ template <class T, int W> struct Vector;
       typedef T loose __attribute__((vector_size(sizeof(T) * W), aligned(alignof(T)), may_alias)); \
       typedef INT ints __attribute__((vector_size(sizeof(T) * W)));                                \
       typedef unsigned INT bits __attribute__((vector_size(sizeof(T) * W)));                       \
+      typedef unsigned short halves __attribute__((vector_size(2 * W), aligned(2), may_alias));    \
     };
 LORICA_VECTOR(float, int, 4)
-LORICA_VECTOR(float, int, 8) LORICA_VECTOR(float, int, 16) LORICA_VECTOR(double, long, 2)
-    LORICA_VECTOR(double, long, 4) LORICA_VECTOR(double, long, 8)
+LORICA_VECTOR(float, int, 8)
+LORICA_VECTOR(float, int, 16)
+LORICA_VECTOR(double, long, 2) LORICA_VECTOR(double, long, 4) LORICA_VECTOR(double, long, 8)
 #  undef LORICA_VECTOR
 #endif
 #if defined(__GNUC__) && !defined(__CUDACC__) && defined(__SSE2__)
@@ -147,11 +149,37 @@ LORICA_HD inline double select(bool m, double a, double b) { return m ? a : b; }
 /// The lanes a stored T is computed in.
 template <class T> using lanes_of = Lanes<arithmetic_t<T>>;
 
+namespace detail {
+/// Whether all lanes of a V go from or to bf16 at once.
+template <class V, class T>
+inline constexpr bool halves_at_once =
+    (V::width > 1) && std::conjunction_v<std::is_same<T, bf16>, std::is_same<typename V::value_type, float>>;
+/// W bf16 as floats: each is the upper half of one.
+template <class V> LORICA_INLINE V widened(const bf16* p) {
+  using Of = Vector<float, V::width>;
+  const auto u = __builtin_convertvector(*reinterpret_cast<const typename Of::halves*>(p), typename Of::bits)
+                 << 16;
+  return V((typename Of::type)u);
+}
+/// W floats as bf16, the bits that bf16(float) gives: by integers, which no flag of the compiler rearranges.
+/// (The processor's own instruction would take subnormals for 0.)
+template <class V> LORICA_INLINE void store_rounded(bf16* p, V x) {
+  using Of = Vector<float, V::width>;
+  using Bits = typename Of::bits;
+  const Bits u = (Bits)x.v;
+  const auto nan = (typename Of::ints)(u & 0x7fffffffu) > 0x7f800000;
+  const Bits rounded = nan ? (u | 0x00400000u) : (u + 0x7fffu + ((u >> 16) & 1u));
+  *reinterpret_cast<typename Of::halves*>(p) = __builtin_convertvector(rounded >> 16, typename Of::halves);
+}
+}  // namespace detail
+
 /// p[0 .. left) into lanes, `fill` beyond; widens bf16.
 template <class V, class T>
 LORICA_HD LORICA_INLINE V load(const T* p, index_t left, typename V::value_type fill = 0) {
   if constexpr (std::is_same_v<T, typename V::value_type>) {
     if (left >= V::width) return V::load(p);
+  } else if constexpr (detail::halves_at_once<V, T>) {
+    if (left >= V::width) return detail::widened<V>(p);
   }
   V x(fill);
   if (left >= V::width) left = V::width;
@@ -163,6 +191,8 @@ LORICA_HD LORICA_INLINE V load(const T* p, index_t left, typename V::value_type 
 template <class V, class T> LORICA_HD LORICA_INLINE void store(T* p, index_t left, V x) {
   if constexpr (std::is_same_v<T, typename V::value_type>) {
     if (left >= V::width) return x.store(p);
+  } else if constexpr (detail::halves_at_once<V, T>) {
+    if (left >= V::width) return detail::store_rounded(p, x);
   }
   if (left >= V::width) left = V::width;
   for (int i = 0; i < V::width; ++i)

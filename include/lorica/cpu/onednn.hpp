@@ -5,6 +5,7 @@
 /// it; needs oneDNN's headers and its library (-ldnnl).
 #pragma once
 
+#include <lorica/core/lanes.hpp>
 #include <lorica/cpu/eigen_gemm.hpp>
 
 #include <dnnl.hpp>
@@ -24,6 +25,12 @@ using Type = dnnl::memory::data_type;
 template <class T> inline constexpr Type type_of = std::is_same_v<T, bf16> ? Type::bf16 : Type::f32;
 inline const char* name_of(Type t) { return t == Type::bf16 ? "bf16" : "float"; }
 
+/// As reports say it: oneDNN 2.6.3
+inline std::string name() {
+  const auto* v = dnnl_version();
+  return message("oneDNN ", v->major, '.', v->minor, '.', v->patch);
+}
+
 inline dnnl::engine& engine() {
   static dnnl::engine here(dnnl::engine::kind::cpu, 0);
   return here;
@@ -40,7 +47,7 @@ inline bool inside_parallel() {
 #endif
 }
 /// Inside a parallel region oneDNN is told that there is one thread: it counts them when it prepares.
-class OneThreadInside {
+class [[maybe_unused]] OneThreadInside {
  public:
 #if defined(_OPENMP)
   OneThreadInside() : before_(inside_parallel() ? omp_get_max_threads() : 0) {
@@ -110,23 +117,25 @@ template <class To, class From> void copy(MatrixRef<const From> from, MatrixRef<
         return;
       }
     }
-    using A = arithmetic_t<From>;
-    const A scale = static_cast<A>(s);
-    for (index_t j = 0; j < to.cols; ++j) t[j] = convert<To>(scale * convert<A>(f[j]));
+    using V = lanes_of<From>;
+    const V scale(static_cast<typename V::value_type>(s));
+    for (index_t j = 0; j < to.cols; j += V::width)
+      store(t + j, to.cols - j, scale * load<V>(f + j, to.cols - j));
   });
 }
 /// y <- alpha t + beta y, over the rows of y; y is not read where beta is 0.
 template <class T, class Y> void blend(double alpha, MatrixRef<T> t, double beta, MatrixRef<Y> y) {
   using A = std::common_type_t<arithmetic_t<std::remove_const_t<T>>, arithmetic_t<Y>>;
-  const A a = static_cast<A>(alpha), b = static_cast<A>(beta);
+  using V = Lanes<A>;
+  const V a(static_cast<A>(alpha)), b(static_cast<A>(beta));
   each_row(y.rows, y.cols, [&](index_t i) {
     const T* from = t.row(i);
     Y* to = y.row(i);
-    if (beta == 0)
-      for (index_t j = 0; j < y.cols; ++j) to[j] = convert<Y>(a * convert<A>(from[j]));
-    else
-      for (index_t j = 0; j < y.cols; ++j)
-        to[j] = convert<Y>(a * convert<A>(from[j]) + b * convert<A>(to[j]));
+    for (index_t j = 0; j < y.cols; j += V::width) {
+      V v = a * load<V>(from + j, y.cols - j);
+      if (beta != 0) v += b * load<V>(to + j, y.cols - j);
+      store(to + j, y.cols - j, v);
+    }
   });
 }
 /// y <- beta y
