@@ -67,6 +67,18 @@ LORICA_INLINE __m512d root(__m512d x) { return _mm512_maskz_sqrt_pd(0xff, x); }
 #endif
 }  // namespace detail
 
+/// x, computed as it is written: what -ffast-math may not regroup with what it is part of.
+template <class V> LORICA_HD LORICA_INLINE V as_written(V x) {
+#if defined(__has_builtin) && !defined(__CUDACC__)
+#  if __has_builtin(__builtin_assoc_barrier)
+  return __builtin_assoc_barrier(x);
+#  elif __has_builtin(__arithmetic_fence) && defined(__x86_64__)
+  return __arithmetic_fence(x);
+#  endif
+#endif
+  return x;
+}
+
 /// W numbers of type T (float or double).
 template <class T, int W = native_lanes<T>> struct Lanes {
   using Vec = typename detail::Vector<T, W>::type;
@@ -107,6 +119,9 @@ template <class T, int W = native_lanes<T>> struct Lanes {
   /// mask ? a : b
   LORICA_INLINE friend Lanes select(Mask m, Lanes a, Lanes b) { return Vec(m ? a.v : b.v); }
 };
+template <class T, int W> LORICA_HD LORICA_INLINE Lanes<T, W> as_written(Lanes<T, W> x) {
+  return Lanes<T, W>(as_written(x.v));
+}
 
 /// One number: what a device thread, or a compiler without vector types, works on.
 template <class T> struct Lanes<T, 1> {

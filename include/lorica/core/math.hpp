@@ -28,21 +28,6 @@ template <class T, int W> LORICA_HD LORICA_INLINE Lanes<T, W> sqrt(Lanes<T, W> x
   }
 }
 
-/// x, computed as it is written: what -ffast-math may not regroup with what it is part of.
-template <class V> LORICA_HD LORICA_INLINE V as_written(V x) {
-#if defined(__has_builtin) && !defined(__CUDACC__)
-#  if __has_builtin(__builtin_assoc_barrier)
-  return __builtin_assoc_barrier(x);
-#  elif __has_builtin(__arithmetic_fence)
-  return __arithmetic_fence(x);
-#  endif
-#endif
-  return x;
-}
-template <class T, int W> LORICA_HD LORICA_INLINE Lanes<T, W> as_written(Lanes<T, W> x) {
-  return Lanes<T, W>(as_written(x.v));
-}
-
 /// exp(x); float arguments are taken into [-87, 88] first, NaN stays NaN.
 LORICA_HD inline double exp(double x) { return std::exp(x); }
 LORICA_HD LORICA_INLINE float exp(float x) {
