@@ -19,7 +19,7 @@ template <class V> LORICA_HD LORICA_INLINE V as_written(V x) {
 #if defined(__has_builtin) && !defined(__CUDACC__)
 #  if __has_builtin(__builtin_assoc_barrier)
   return __builtin_assoc_barrier(x);
-#  elif __has_builtin(__arithmetic_fence)
+#  elif __has_builtin(__arithmetic_fence) && defined(__x86_64__)
   return __arithmetic_fence(x);
 #  endif
 #endif
