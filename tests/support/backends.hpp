@@ -4,8 +4,9 @@
 /// LORICA_DOUBLE_BACKENDS where finite differences want double:
 ///   TEMPLATE_TEST_CASE("...", "[...]", LORICA_BACKENDS) { TestType b; ... }
 /// Verbs and operations are tested on all of them. What is composed of operations says LORICA_SOME_BACKENDS:
-/// one of either kind, one of them with two scalars. LORICA_TEST_FEW_BACKENDS, of the presets that ask something
-/// else of the code (another compiler, sanitizers), gives those two to every test.
+/// one of either kind, one of them with two scalars. LORICA_TEST_FEW_BACKENDS, of the presets that ask
+/// something else of the code (another compiler, sanitizers), gives those two to every test;
+/// LORICA_TEST_ONEDNN gives them the backends over oneDNN.
 #pragma once
 
 #include "support/catch.hpp"
@@ -17,8 +18,16 @@
 #if defined(__CUDACC__)  // nvcc's turn: Eigen stays out of .cu
 #  include <lorica/gpu/cublas_gemm.cuh>
 #  define LORICA_DOUBLE_BACKENDS lorica::gpu::ThrustBackend<double>
-#  define LORICA_BACKENDS                                                                             \
+#  define LORICA_BACKENDS \
     lorica::gpu::ThrustBackend<double>, (lorica::gpu::ThrustBackend<float, lorica::gpu::CublasGemm>)
+#  define LORICA_SOME_BACKENDS LORICA_BACKENDS
+#elif defined(LORICA_TEST_ONEDNN)
+#  include <lorica/cpu/onednn_gemm.hpp>
+#  include "support/eigen_products.hpp"
+#  define LORICA_DOUBLE_BACKENDS lorica::cpu::EigenBackend<double>  // oneDNN has none of double
+#  define LORICA_BACKENDS                                        \
+    (lorica::cpu::EigenBackend<float, lorica::cpu::OneDnnGemm>), \
+        (lorica::cpu::EigenBackend<lorica::bf16, lorica::cpu::OneDnnGemm, float>)
 #  define LORICA_SOME_BACKENDS LORICA_BACKENDS
 #elif defined(LORICA_TEST_THRUST_ONLY)
 #  include <lorica/cpu/eigen_backend.hpp>  // the reference that Thrust is compared with
