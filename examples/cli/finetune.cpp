@@ -81,7 +81,8 @@ void finetune(Finetune& o) {
             << o.choice.method << ": " << std::ranges::count_if(start, [](index_t r) { return r > 0; })
             << " site(s), " << report::human_count(double(run->parameters())) << " parameters train; "
             << data.size() << " samples, " << o.fit.steps << " steps\n";
-  print(std::cout, run->estimate(data, o.fit));
+  const auto memory = run->estimate(data, o.fit);
+  print(std::cout, memory);
   o.fit.identity = identity(o, *model, method, start);
 
   // A head that has not learned yet says nothing worth a pass over what is held out.
@@ -121,6 +122,7 @@ void finetune(Finetune& o) {
   std::cout << "last loss " << report::fixed(last.value, 4) << ' ' << last.name << ", "
             << report::human_duration(result.seconds) << ", "
             << report::human_count(double(result.tokens) / std::max(result.seconds, 1e-9)) << " tokens/s\n";
+  print_peak(std::cout, memory, result);
   if (!run->cuts().empty())
     std::cout << report::to_terminal(
         report::rank_map("what the budget left, by layer and role", sites, run->ranks()),

@@ -95,9 +95,10 @@ void add_fit_options(CLI::App& c, train::FitConfig& f) {
   c.add_option("--schedule", f.schedule.shape, "constant, linear or cosine")->transform(named(shapes));
   c.add_option("--clip", f.clip, "global gradient norm; 0 is off")->capture_default_str();
   c.add_option("--seed", f.seed, "of every random number")->capture_default_str();
-  c.add_flag("--checkpoint-blocks", f.checkpoint_blocks,
-             "keep what enters each block and compute the rest again: long sequences in less memory, the same "
-             "numbers, up to a third more time");
+  c.add_flag(
+      "--checkpoint-blocks", f.checkpoint_blocks,
+      "keep what enters each block and compute the rest again: long sequences in less memory, the same "
+      "numbers, up to a third more time");
   c.option_defaults()->group("Options");
 }
 

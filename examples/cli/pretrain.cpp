@@ -55,7 +55,8 @@ void add_pretrain(CLI::App& app) {
     all.for_each_parameter([&](Parameter<B>& p, double) { parameters += p.value.size(); });
     std::cout << report::human_count(double(parameters)) << " parameters, " << data.size() << " windows of "
               << o->length << " bytes\n";
-    print(std::cout, train::estimate(b, model, all, data, o->fit));
+    const auto memory = train::estimate(b, model, all, data, o->fit);
+    print(std::cout, memory);
     o->fit.identity = message("pretrain ", o->width, 'x', o->layers, " heads ", o->heads, " hidden ",
                               o->hidden, " length ", o->length);
     const train::StopWhen stop{interrupted};
@@ -69,6 +70,7 @@ void add_pretrain(CLI::App& app) {
     io::save_decoder(b, model, o->out, o->bf16 ? io::Dtype::BF16 : io::Dtype::F32);
     std::cout << "last loss " << report::fixed(train::bits(result.loss), 4) << " bits per byte, "
               << report::human_duration(result.seconds) << "\n";
+    print_peak(std::cout, memory, result);
     if (!o->heldout.empty()) {
       const auto saved = io::load_decoder(b, o->out);
       std::cout << "held out: "

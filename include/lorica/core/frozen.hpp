@@ -29,8 +29,9 @@ template <Backend B> class Frozen {
   [[nodiscard]] index_t cols() const noexcept { return cols_; }
   [[nodiscard]] Shape shape() const noexcept { return {rows_, cols_}; }
   [[nodiscard]] const typename B::packed& packed() const noexcept { return packed_; }
-  /// Memory held, packing included.
-  [[nodiscard]] std::size_t bytes() const noexcept {
+  /// Memory held, packing included: now, where the packing knows; else by its usual factor.
+  [[nodiscard]] std::size_t bytes() const {
+    if constexpr (requires { packed_.bytes(); }) return packed_.bytes();
     return static_cast<std::size_t>(B::pack_factor * double(rows_ * cols_) * double(sizeof(scalar)));
   }
 

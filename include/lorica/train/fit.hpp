@@ -64,9 +64,48 @@ struct FitResult {
   index_t targets = 0;   // seen in steps made here
   index_t tokens = 0;    // the same
   bool stopped = false;  // by a callback, before the last step
+  std::size_t peak = 0;  // bytes that steps took beyond what was in use before; 0 where nobody counts
 };
 
 namespace detail {
+/// The memory of a backend that counts what is in use.
+template <class B>
+concept Counts = requires(B& b) {
+  { b.pool().in_use() } -> std::same_as<std::size_t>;
+  { b.pool().peak() } -> std::same_as<std::size_t>;
+  b.pool().reset_peak();
+};
+/// Counts what is taken beyond what was in use when it was made.
+template <Backend B> class Growth {
+ public:
+  explicit Growth(B& b) : b_(&b) {
+    if constexpr (Counts<B>) base_ = b.pool().in_use();
+    begin();
+  }
+  /// From here on.
+  void begin() {
+    if constexpr (Counts<B>) b_->pool().reset_peak();
+  }
+  /// The most since begin().
+  [[nodiscard]] std::size_t most() const {
+    if constexpr (Counts<B>)
+      if (const std::size_t peak = b_->pool().peak(); peak > base_) return peak - base_;
+    return 0;
+  }
+
+ private:
+  B* b_;
+  std::size_t base_ = 0;
+};
+
+/// The order in which a run sees its samples: data may have one of its own.
+template <Data D> auto order_of(const D& data, const FitConfig& c) {
+  if constexpr (requires { data.order(c.seed, c.batch); })
+    return data.order(c.seed, c.batch);
+  else
+    return Shuffle(c.seed, data.size());
+}
+
 /// The trainee's parameters, then those that the objective trains beside them (a head).
 template <class T, class O> struct Trained {
   T& trainee;
@@ -90,13 +129,9 @@ FitResult fit(B& b, const Model& model, T& trainee, const D& data, const FitConf
   c.validate();
   typename AdamW::state<B> optimizer;
   detail::Trained<T, const O> trained{trainee, objective};
-  constexpr bool ordered = requires { data.order(c.seed, c.batch); };  // data may have an order of its own
-  auto order = [&] {
-    if constexpr (ordered)
-      return data.order(c.seed, c.batch);
-    else
-      return Shuffle(c.seed, data.size());
-  }();
+  constexpr bool ordered = requires { data.order(c.seed, c.batch); };
+  auto order = detail::order_of(data, c);
+  detail::Growth<B> memory(b);
   index_t step = 0;
   Run<B> run{
       b, step, c.steps,
@@ -115,6 +150,7 @@ FitResult fit(B& b, const Model& model, T& trainee, const D& data, const FitConf
   FitResult result;
   while (step < c.steps && !result.stopped) {
     const auto start = clock::now();
+    memory.begin();
     StepInfo info{step, c.steps, 0, 0, 0, c.optimizer.lr * c.schedule(step, c.steps), 0, 0, 0};
     trained.for_each_parameter([](Parameter<B>& p, double) { p.grad = {}; });
     for (index_t micro = 0; micro < c.accumulate; ++micro) {
@@ -163,6 +199,7 @@ FitResult fit(B& b, const Model& model, T& trainee, const D& data, const FitConf
     result.targets += info.targets;
     result.tokens += info.tokens;
     result.loss = info.loss;
+    result.peak = std::max(result.peak, memory.most());
     ++step;
     (detail::call_step(callbacks, run, info), ...);
     result.stopped = (false || ... || detail::call_stop(callbacks)) && step < c.steps;
