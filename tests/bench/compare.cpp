@@ -23,6 +23,7 @@
 #  include <lorica/cpu/onednn_gemm.hpp>
 #endif
 
+#include <ctime>
 #include <fstream>
 #include <iostream>
 
@@ -46,6 +47,9 @@ double peak() {
     if (line.starts_with("VmHWM:")) return std::stod(line.substr(6)) / 1024;
   return 0;
 }
+
+/// Of all threads: what a step costs where others have the processors as well.
+double processor_seconds() { return double(std::clock()) / CLOCKS_PER_SEC; }
 
 void say(const io::json::Object& answer) {
   std::cout << io::json::dump(io::json::Value(answer)) << std::endl;  // flushed: somebody waits for it
@@ -207,16 +211,24 @@ void ready(double before, index_t trained) {
 /// Answers every step, and lets fit go on when the next is asked for.
 struct Conversation {
   bool over = false;
-  template <class R> void begin(const R&) { over = !asked(); }
+  double processor = 0;
+  template <class R> void begin(const R&) { wait(); }
   template <class R> void step(const R&, const train::StepInfo& s) {
     say({{"loss", s.loss + s.penalty},
          {"norm", s.gradient_norm},
          {"seconds", s.seconds},
+         {"processor", processor_seconds() - processor},
          {"tokens", s.tokens},
          {"peak", peak()}});
-    over = !asked();
+    wait();
   }
   [[nodiscard]] bool stop() const { return over; }
+
+ private:
+  void wait() {
+    over = !asked();
+    processor = processor_seconds();
+  }
 };
 
 template <Backend B, class T>
@@ -252,15 +264,20 @@ template <Backend B> void probe(B& b, const Made<B>& made, const Job& job, doubl
   ready(before, 0);
   for (index_t first = 0; asked(); first = (first + data.at_a_time) % data.size()) {
     const auto start = Clock::now();
+    const double processor = processor_seconds();
     nn::Sequences some;
     for (index_t i = 0; i < data.at_a_time; ++i) data.append(some, first + i);
     const auto scores =
         adapt::probe(b, *made.subject, some, page, LossOf<B>{made.subject.get()}, data.at_a_time);
-    const double seconds = seconds_since(start);
+    const double seconds = seconds_since(start), processors = processor_seconds() - processor;
     io::json::Object values;
     for (std::size_t i = 0; i < scores.values.size(); ++i)
       values.push_back({made.module_of(scores.sites[i]).path, scores.values[i]});
-    say({{"scores", std::move(values)}, {"seconds", seconds}, {"tokens", some.rows()}, {"peak", peak()}});
+    say({{"scores", std::move(values)},
+         {"seconds", seconds},
+         {"processor", processors},
+         {"tokens", some.rows()},
+         {"peak", peak()}});
   }
 }
 

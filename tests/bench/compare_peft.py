@@ -316,7 +316,7 @@ def training(job):
 
     def step():
         nonlocal done
-        start = time.perf_counter()
+        start, processor = time.perf_counter(), time.process_time()
         inputs, tokens = load()
         with autocast(job):
             loss = net(**inputs).loss
@@ -328,7 +328,8 @@ def training(job):
         optimizer.zero_grad(set_to_none=True)
         loss = loss.item()
         done += 1
-        return dict(loss=loss, norm=norm.item(), seconds=time.perf_counter() - start, tokens=tokens)
+        return dict(loss=loss, norm=norm.item(), seconds=time.perf_counter() - start,
+                    processor=time.process_time() - processor, tokens=tokens)
 
     return step, sum(w.numel() for w in trained)
 
@@ -363,14 +364,15 @@ def probing(job):
     load = Loader(job)
 
     def step():
-        start = time.perf_counter()
+        start, processor = time.perf_counter(), time.process_time()
         inputs, tokens = load()
         n = len(inputs["input_ids"])
         with autocast(job):
             loss = model(**inputs).loss * n  # sequences have as many targets each: the sum of their means
         loss.backward()
         scores = {name: scale * scale * e.item() / n for name, e in energy.items()}
-        return dict(scores=scores, seconds=time.perf_counter() - start, tokens=tokens)
+        return dict(scores=scores, seconds=time.perf_counter() - start,
+                    processor=time.process_time() - processor, tokens=tokens)
 
     return step, 0
 
@@ -565,7 +567,7 @@ class Driver:
                 side.close()
         row = " / ".join(str(v) for v in key.values() if v)
         self.say(f"{row}: {len(sides)} sides, {time.monotonic() - begun:.0f} s")
-        for line in table(self.records, key)[0][2:]:
+        for line in table(self.records, self.o.clock, key)[0][2:]:
             print(line, flush=True)
 
 
@@ -585,16 +587,16 @@ HEAD = ["model", "method", "precision", "lorica with", "lorica s", "PyTorch eage
 
 
 class Measured:
-    """What one side did in one case."""
+    """What one side did in one case; `clock`: seconds, or processor."""
 
-    def __init__(self, records):
+    def __init__(self, records, clock):
         steps = [r for r in records if r["kind"] == "step"]
         self.first = [r for r in steps if r["round"] == 0][:CHECKED]
         self.rounds = {}  # number -> (seconds, tokens, steps)
         for r in steps:
             if r["round"] > 0:
                 s, t, n = self.rounds.get(r["round"], (0, 0, 0))
-                self.rounds[r["round"]] = (s + r["seconds"], t + r["tokens"], n + 1)
+                self.rounds[r["round"]] = (s + r[clock], t + r["tokens"], n + 1)
         self.peak = max((r["peak"] for r in steps), default=0)
         self.before = next((r["before"] for r in records if r["kind"] == "side"), 0)
 
@@ -626,7 +628,7 @@ def apart(ours, theirs):
     return worst
 
 
-def table(records, only=None):
+def table(records, clock, only=None):
     """Lines of the table, and what is wrong."""
     cases = {}
     for r in records:
@@ -643,7 +645,7 @@ def table(records, only=None):
                     notes.append(f"{name}, {method}, {precision}: {side or 'all'} failed: {r['why']}")
                     if not side.startswith("torch compiled"):
                         wrong.append(notes[-1])
-        done = {side: m for side, m in ((s, Measured(r)) for s, r in sides.items()) if m.rounds}
+        done = {side: m for side, m in ((s, Measured(r, clock)) for s, r in sides.items()) if m.rounds}
         torch = {side: m for side, m in done.items() if side.startswith("torch")}
         for side, ours in done.items():
             if side in torch or not torch:
@@ -677,23 +679,25 @@ def table(records, only=None):
                 name, method, precision, side.split()[1], f"{ours.seconds():.3f}", cell("eager"), cell("compiled"),
                 f"{ours.rate():.0f}", f"{theirs.rate():.0f}", best.removeprefix("torch "), ratio(theirs), ratio(nearest),
                 f"{ours.peak:.0f} ({ours.before:.0f})", f"{theirs.peak:.0f} ({theirs.before:.0f})",
-                f"{ours.peak / theirs.peak:.2f}", f"{difference:.1e}" + ("" if equal else " DIFFERENT")]) + " |")
+                f"{ours.peak / theirs.peak:.2f} ({(ours.peak - ours.before) / (theirs.peak - theirs.before):.2f})", f"{difference:.1e}" + ("" if equal else " DIFFERENT")]) + " |")
     return lines, wrong, notes
 
 
-def show(records):
+def show(records, clock):
     for r in records:
         if r["kind"] == "run":
             v = r["versions"]
             print(f"\n{r['processor']}, {r['threads']} threads, {r['rounds']} rounds; PyTorch {v['torch']}, transformers "
                   f"{v['transformers']}, PEFT {v['peft']}; {r['time']}")
-    lines, wrong, notes = table(records)
+    lines, wrong, notes = table(records, clock)
     print("\n" + "\n".join(lines))
+    if clock == "processor":
+        print("\nSeconds here are those that all threads of a process were on processors, waiting for each other included.")
     print("""
 Seconds of a step and tokens a second are medians over rounds; tokens are real ones, never padding. ratio: how many times
 longer PyTorch's best took for a token in the same round, median [least..most]; same batches: the same against its best
-on the batches that lorica had. MiB: the most the process held, in brackets what it held before there was a model; memory:
-lorica's by PyTorch's best. apart: losses of the first steps, or scores of sites, the largest relative difference.""")
+on the batches that lorica had. MiB: the most the process held, in brackets what it held before there was a model (PyTorch: its libraries); memory:
+lorica's by PyTorch's best, in brackets of what was held beyond that. apart: losses of the first steps, or scores of sites, the largest relative difference.""")
     for note in notes:
         print(f"- {note}")
     for w in wrong:
@@ -719,6 +723,9 @@ def main():
     p.add_argument("--data", default=os.environ.get("LORICA_DATA"), help="folder with glue/ (default: LORICA_DATA)")
     p.add_argument("--compare", default=str(ROOT / "build/cpu/tests/bench/compare"), help="lorica's side")
     p.add_argument("--table", metavar="FILE", help="only print the table of an earlier --out FILE")
+    p.add_argument("--clock", choices=["seconds", "processor"], default="seconds",
+                   help="what the table is of: seconds, or those of all threads together, which other programs that run "
+                   "disturb less (sensible with --threads 1: waiting threads are counted)")
     p.add_argument("--prepare", help=argparse.SUPPRESS)
     p.add_argument("--worker", help=argparse.SUPPRESS)
     o = p.parse_args()
@@ -728,7 +735,7 @@ def main():
     if o.worker:
         return worker(json.loads(Path(o.worker).read_text()))
     if o.table:
-        return show([json.loads(line) for line in Path(o.table).read_text().splitlines()])
+        return show([json.loads(line) for line in Path(o.table).read_text().splitlines()], o.clock)
     with contextlib.ExitStack() as stack:
         if not o.work:
             o.work = stack.enter_context(tempfile.TemporaryDirectory(prefix="lorica-compare-"))
@@ -738,7 +745,7 @@ def main():
             driver.run()
         except KeyboardInterrupt:
             print("interrupted; so far:")
-        return show(driver.records)
+        return show(driver.records, o.clock)
 
 
 if __name__ == "__main__":
