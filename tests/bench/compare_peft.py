@@ -39,7 +39,9 @@ RANK, ALPHA = 8, 16
 ADALORA = dict(init_r=12, target_r=8, tinit=0, tfinal=200, deltaT=1, total_step=1000, beta1=0.85, beta2=0.85,
                orth_reg_weight=0.5)
 CHECKED = 5  # steps whose losses must be equal
-TOLERANCE = dict(fp32=1e-3, bf16=2e-2)  # of a loss, relative above 1; of a site's score
+# Of a loss, relative above 1. Scores are squares, and one is as wrong as its site's worst sequence.
+TOLERANCE = dict(fp32=1e-3, bf16=1e-2)
+SCORE_TOLERANCE = dict(fp32=1e-3, bf16=5e-2)
 PAUSE = 0.05  # between two sides: idle threads of the last one spin for a moment
 SEED = 7
 
@@ -204,12 +206,14 @@ def write_batches(path, each, sequences):
 
 def base_model(job):
     """The model from its folder, frozen, dropout off."""
+    import torch
     import transformers as tf
     from safetensors.torch import load_file
 
     if job["architecture"] == "decoder":
-        model = decoder_module()
-        model.load_state_dict(load_file(Path(job["folder"]) / "model.safetensors"))
+        with torch.device("meta"):  # weights once in memory, as transformers loads them
+            model = decoder_module()
+        model.load_state_dict(load_file(Path(job["folder"]) / "model.safetensors"), assign=True)
     else:
         kind = tf.GPT2LMHeadModel if job["architecture"] == "gpt2" else tf.BertForSequenceClassification
         model = kind.from_pretrained(job["folder"])
@@ -458,8 +462,8 @@ class Driver:
                   time=time.strftime("%Y-%m-%d %H:%M"))
         precisions = o.precision or ["fp32"] + (["bf16"] if self.here["has_bf16"] else [])
         if not o.precision and not self.here["has_bf16"]:
-            self.say("bf16 is skipped: this processor (or this build) has no AVX512-BF16 and no AMX, so that both sides "
-                     "would compute in float; --precision bf16 measures it nevertheless")
+            self.say("bf16 is skipped: this processor (or this build) has neither AVX512-BF16 nor AMX; lorica would compute "
+                     "in float, and PyTorch takes many times longer than in float; --precision bf16 measures it nevertheless")
         for name in o.model or MODELS:
             bert = MODELS[name]["architecture"] == "bert"
             if bert and not o.data:
@@ -480,8 +484,8 @@ class Driver:
         folder = self.work / (name if task is None else f"{name}-{task}")
         job = dict(OPTIMIZER, model=name, task=task, architecture=m["architecture"], targets=m["targets"],
                    folder=str(self.work / name), batches=str(folder / "random.json"),
-                   grouped=str(folder / "grouped.json"), draws=str(folder / "draws.safetensors"), rank=RANK, alpha=ALPHA,
-                   threads=self.o.threads, data=self.o.data, steps=1_000_000)
+                   grouped=str(folder / "grouped.json"), draws=str(folder / "draws.safetensors"), rank=RANK,
+                   alpha=ALPHA, threads=self.o.threads, data=self.o.data, steps=1_000_000)
         folder.mkdir(parents=True, exist_ok=True)
         self.say(f"{folder.name}: model and batches")
         self.prepare("model", job)
@@ -669,17 +673,20 @@ def table(records, clock, only=None):
                 return f"{middle:.2f} [{least:.2f}..{most:.2f}]"
 
             difference = max(apart(ours, m) for m in same.values()) if same else float("nan")
-            equal = difference <= TOLERANCE[precision]
+            allowed = (SCORE_TOLERANCE if method == "probe" else TOLERANCE)[precision]
+            equal = difference <= allowed
             if not equal:
-                wrong.append(f"{name}, {method}, {precision}: {side} and PyTorch are {difference:.2g} apart, expected at "
-                             f"most {TOLERANCE[precision]}")
+                wrong.append(f"{name}, {method}, {precision}: {side} and PyTorch are {difference:.2g} apart, expected "
+                             f"at most {allowed}")
             nearest = same[max(same, key=lambda s: same[s].rate())] if same else torch[best]
             theirs = torch[best]
+            beyond = (ours.peak - ours.before) / (theirs.peak - theirs.before)
             lines.append("| " + " | ".join([
                 name, method, precision, side.split()[1], f"{ours.seconds():.3f}", cell("eager"), cell("compiled"),
-                f"{ours.rate():.0f}", f"{theirs.rate():.0f}", best.removeprefix("torch "), ratio(theirs), ratio(nearest),
-                f"{ours.peak:.0f} ({ours.before:.0f})", f"{theirs.peak:.0f} ({theirs.before:.0f})",
-                f"{ours.peak / theirs.peak:.2f} ({(ours.peak - ours.before) / (theirs.peak - theirs.before):.2f})", f"{difference:.1e}" + ("" if equal else " DIFFERENT")]) + " |")
+                f"{ours.rate():.0f}", f"{theirs.rate():.0f}", best.removeprefix("torch "), ratio(theirs),
+                ratio(nearest), f"{ours.peak:.0f} ({ours.before:.0f})", f"{theirs.peak:.0f} ({theirs.before:.0f})",
+                f"{ours.peak / theirs.peak:.2f} ({beyond:.2f})",
+                f"{difference:.1e}" + ("" if equal else " DIFFERENT")]) + " |")
     return lines, wrong, notes
 
 
@@ -687,17 +694,18 @@ def show(records, clock):
     for r in records:
         if r["kind"] == "run":
             v = r["versions"]
-            print(f"\n{r['processor']}, {r['threads']} threads, {r['rounds']} rounds; PyTorch {v['torch']}, transformers "
-                  f"{v['transformers']}, PEFT {v['peft']}; {r['time']}")
+            print(f"\n{r['processor']}, {r['threads']} threads, {r['rounds']} rounds; PyTorch {v['torch']}, "
+                  f"transformers {v['transformers']}, PEFT {v['peft']}; {r['time']}")
     lines, wrong, notes = table(records, clock)
     print("\n" + "\n".join(lines))
     if clock == "processor":
-        print("\nSeconds here are those that all threads of a process were on processors, waiting for each other included.")
+        print("\nSeconds are those of all threads together on the processors, waiting for each other included.")
     print("""
-Seconds of a step and tokens a second are medians over rounds; tokens are real ones, never padding. ratio: how many times
-longer PyTorch's best took for a token in the same round, median [least..most]; same batches: the same against its best
-on the batches that lorica had. MiB: the most the process held, in brackets what it held before there was a model (PyTorch: its libraries); memory:
-lorica's by PyTorch's best, in brackets of what was held beyond that. apart: losses of the first steps, or scores of sites, the largest relative difference.""")
+Seconds of a step and tokens a second are medians over rounds; tokens are real ones, never padding. ratio: how many
+times longer PyTorch's best took for a token in the same round, median [least..most]; same batches: the same against its
+best on the batches that lorica had. MiB: the most the process held, in brackets what it held before there was a model
+(PyTorch: its libraries); memory: lorica's by that of PyTorch's best, in brackets of what was held beyond that. apart:
+losses of the first steps, or scores of sites, the largest relative difference.""")
     for note in notes:
         print(f"- {note}")
     for w in wrong:
@@ -724,8 +732,8 @@ def main():
     p.add_argument("--compare", default=str(ROOT / "build/cpu/tests/bench/compare"), help="lorica's side")
     p.add_argument("--table", metavar="FILE", help="only print the table of an earlier --out FILE")
     p.add_argument("--clock", choices=["seconds", "processor"], default="seconds",
-                   help="what the table is of: seconds, or those of all threads together, which other programs that run "
-                   "disturb less (sensible with --threads 1: waiting threads are counted)")
+                   help="the table's seconds: as they pass, or of all threads on the processors, which other programs "
+                   "disturb less (with --threads 1: waiting for another thread counts)")
     p.add_argument("--prepare", help=argparse.SUPPRESS)
     p.add_argument("--worker", help=argparse.SUPPRESS)
     o = p.parse_args()
