@@ -23,6 +23,7 @@ import json
 import os
 import platform
 import random
+import signal
 import statistics
 import subprocess
 import sys
@@ -33,7 +34,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve()
 ROOT = HERE.parents[2]
 
-OPTIMIZER = dict(lr=1e-3, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=0.01, clip=1.0)
+OPTIMIZER = dict(lr=2e-4, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=0.01, clip=1.0)
 RANK, ALPHA = 8, 16
 # PEFT's defaults; of 1000 steps, so that every measured step is in the phase in which ranks move.
 ADALORA = dict(init_r=12, target_r=8, tinit=0, tfinal=200, deltaT=1, total_step=1000, beta1=0.85, beta2=0.85,
@@ -462,8 +463,9 @@ class Driver:
                   time=time.strftime("%Y-%m-%d %H:%M"))
         precisions = o.precision or ["fp32"] + (["bf16"] if self.here["has_bf16"] else [])
         if not o.precision and not self.here["has_bf16"]:
-            self.say("bf16 is skipped: this processor (or this build) has neither AVX512-BF16 nor AMX; lorica would compute "
-                     "in float, and PyTorch takes many times longer than in float; --precision bf16 measures it nevertheless")
+            self.say("bf16 is skipped: this processor (or this build) has neither AVX512-BF16 nor AMX; lorica would "
+                     "compute in float, and PyTorch takes many times longer than in float; --precision bf16 measures "
+                     "it nevertheless")
         for name in o.model or MODELS:
             bert = MODELS[name]["architecture"] == "bert"
             if bert and not o.data:
@@ -749,6 +751,7 @@ def main():
             o.work = stack.enter_context(tempfile.TemporaryDirectory(prefix="lorica-compare-"))
         Path(o.work).mkdir(parents=True, exist_ok=True)
         driver = Driver(o)
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # a run that is ended says what it has
         try:
             driver.run()
         except KeyboardInterrupt:
