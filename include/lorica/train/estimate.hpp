@@ -139,7 +139,7 @@ Memory estimate(B& b, const Model& model, T& trainee, const D& data, const FitCo
     rows = s.rows();
   }
   if constexpr (requires { trainee.phase(std::optional<std::uint64_t>()); }) trainee.phase(std::uint64_t{0});
-  const bool cut = rows > 1024 && size > 2;
+  const bool cut = rows > 1024 && size >= 4;  // a half and a quarter of it differ
   const Measured half = measure(cut ? size / 2 : size);
   const Measured quarter = cut ? measure(std::max<index_t>(1, size / 4)) : half;
   if constexpr (requires { trainee.phase(std::optional<std::uint64_t>()); }) trainee.phase(std::nullopt);
