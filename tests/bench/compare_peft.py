@@ -18,6 +18,7 @@ PyTorch also of samples of like length, out of the same samples. lorica has the 
 import argparse
 import contextlib
 import csv
+import importlib.metadata
 import importlib.util
 import json
 import os
@@ -763,6 +764,4 @@ def main():
 
 
 if __name__ == "__main__":
-    import importlib.metadata
-
     sys.exit(main())
