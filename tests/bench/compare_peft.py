@@ -652,7 +652,7 @@ def table(records, clock, only=None):
         for side, records_of in sides.items():
             for r in records_of:
                 if r["kind"] == "failed":
-                    notes.append(f"{name}, {method}, {precision}: {side or 'all'} failed: {r['why']}")
+                    notes.append(", ".join(filter(None, (name, method, precision, side))) + f" failed: {r['why']}")
                     if not side.startswith("torch compiled"):
                         wrong.append(notes[-1])
         done = {side: m for side, m in ((s, Measured(r, clock)) for s, r in sides.items()) if m.rounds}
