@@ -18,6 +18,7 @@ PyTorch also of samples of like length, out of the same samples. lorica has the 
 import argparse
 import contextlib
 import csv
+import importlib.metadata
 import importlib.util
 import json
 import os
@@ -40,9 +41,10 @@ RANK, ALPHA = 8, 16
 ADALORA = dict(init_r=12, target_r=8, tinit=0, tfinal=200, deltaT=1, total_step=1000, beta1=0.85, beta2=0.85,
                orth_reg_weight=0.5)
 CHECKED = 5  # steps whose losses must be equal
-# Of a loss, relative above 1. Scores are squares, and one is as wrong as its site's worst sequence.
-TOLERANCE = dict(fp32=1e-3, bf16=1e-2)
-SCORE_TOLERANCE = dict(fp32=1e-3, bf16=5e-2)
+# Of a loss, relative above 1; of a site's score. In bf16 PyTorch's own loss has 8 bits where all is bf16, and its
+# regulariser where products are; scores are squares.
+TOLERANCE = dict(fp32=1e-3, bf16=2e-2)
+SCORE_TOLERANCE = dict(fp32=1e-3, bf16=1e-1)
 PAUSE = 0.05  # between two sides: idle threads of the last one spin for a moment
 SEED = 7
 
@@ -309,6 +311,8 @@ def training(job):
     for name, w in adapted.named_parameters():
         if "classifier" in name or "pooler" in name:
             w.requires_grad_(True)
+        if "ranknum" in name:  # a constant, which PEFT lets train where the base is bf16
+            w.requires_grad_(False)
     adapted.train()
     # The tuner itself: PeftModel without a task would go around AdaLoRA's regulariser.
     tuner = adapted.base_model
@@ -648,7 +652,7 @@ def table(records, clock, only=None):
         for side, records_of in sides.items():
             for r in records_of:
                 if r["kind"] == "failed":
-                    notes.append(f"{name}, {method}, {precision}: {side or 'all'} failed: {r['why']}")
+                    notes.append(", ".join(filter(None, (name, method, precision, side))) + f" failed: {r['why']}")
                     if not side.startswith("torch compiled"):
                         wrong.append(notes[-1])
         done = {side: m for side, m in ((s, Measured(r, clock)) for s, r in sides.items()) if m.rounds}
@@ -760,6 +764,4 @@ def main():
 
 
 if __name__ == "__main__":
-    import importlib.metadata
-
     sys.exit(main())
