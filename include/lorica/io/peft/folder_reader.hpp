@@ -7,6 +7,8 @@
 #include <lorica/io/peft/module.hpp>
 #include <lorica/io/safetensors_reader.hpp>
 
+#include <algorithm>
+#include <cmath>
 #include <map>
 
 namespace lorica::io::peft {
@@ -31,9 +33,10 @@ namespace detail {
 /// A tensor as numbers; an element that is not finite is an error naming it.
 template <class T> std::vector<T> finite(const SafeTensors& file, const std::string& name) {
   auto values = file.read<T>(name);
-  for (std::size_t i = 0; i < values.size(); ++i)
-    expects<FileError>(std::isfinite(values[i]), "'", file.path().string(), "': tensor ", json::quote(name),
-                       ": element ", i, " is ", values[i], ", expected a finite number");
+  const auto at = std::ranges::find_if(values, [](T x) { return !std::isfinite(x); });
+  if (at != values.end())  // the message is made for the one that has it
+    expects<FileError>(false, "'", file.path().string(), "': tensor ", json::quote(name), ": element ",
+                       at - values.begin(), " is ", *at, ", expected a finite number");
   return values;
 }
 
