@@ -23,7 +23,7 @@ TEMPLATE_TEST_CASE("a sweep reaches every element of every part once", "[core][s
   B b;
   const index_t sizes[] = {1, 0, 7, 2047, 2048, 2049, 10000, 3};
   std::vector<MasterTensor<B>> all;
-  std::vector<Part<AddIndex<M>>> parts;
+  std::vector<SweepPart<AddIndex<M>>> parts;
   for (const index_t n : sizes) {
     all.push_back(zeros<M>(b, 1, n));
     parts.push_back({n, {all.back().data(), M(parts.size() + 1)}});
@@ -33,5 +33,5 @@ TEMPLATE_TEST_CASE("a sweep reaches every element of every part once", "[core][s
     const auto got = all[p].template host<double>(b);
     for (std::size_t i = 0; i < got.size(); ++i) REQUIRE(got[i] == double(p + 1) * double(i));
   }
-  sweep(b, std::vector<Part<AddIndex<M>>>{});
+  sweep(b, std::vector<SweepPart<AddIndex<M>>>{});
 }

@@ -11,15 +11,15 @@
 namespace lorica {
 
 /// f(i) for i in 0 .. n: what one matrix asks of a sweep.
-template <class F> struct Part {
+template <class F> struct SweepPart {
   index_t n;
   F f;
 };
 
-/// All parts, in any order and at once. Part by part where the backend has no sweep of its own.
-template <Backend B, class F> void sweep(B& b, const std::vector<Part<F>>& parts) {
-  if constexpr (requires { b.sweep(std::span<const Part<F>>(parts)); })
-    b.sweep(std::span<const Part<F>>(parts));
+/// All parts, in any order and at once; one by one where the backend has no sweep of its own.
+template <Backend B, class F> void sweep(B& b, const std::vector<SweepPart<F>>& parts) {
+  if constexpr (requires { b.sweep(std::span<const SweepPart<F>>(parts)); })
+    b.sweep(std::span<const SweepPart<F>>(parts));
   else
     for (const auto& p : parts) b.for_each_index(p.n, p.f);
 }

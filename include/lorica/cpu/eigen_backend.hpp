@@ -109,9 +109,9 @@ template <Scalar T, class Gemm, Scalar Master> class EigenBackend {
 
   // --- fast paths ---
   /// Pieces of all parts in one parallel region.
-  template <class F> void sweep(std::span<const Part<F>> parts) {
+  template <class F> void sweep(std::span<const SweepPart<F>> parts) {
     struct Piece {
-      const Part<F>* part;
+      const SweepPart<F>* part;
       index_t first, count;
     };
     std::vector<Piece> pieces;

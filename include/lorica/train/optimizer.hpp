@@ -64,7 +64,7 @@ template <Backend B> class AdamW::state {
   /// of `rate`).
   template <class Trained>
   void update_all(B& b, const AdamW& c, Trained& trained, double rate, index_t step) {
-    std::vector<Part<detail::AdamWStep<M>>> parts;
+    std::vector<SweepPart<detail::AdamWStep<M>>> parts;
     trained.for_each_parameter([&](Parameter<B>& p, double multiple) {
       if (multiple > 0 && !p.grad.empty()) parts.push_back(part(b, c, p, rate * multiple, step));
     });
@@ -90,7 +90,7 @@ template <Backend B> class AdamW::state {
   }
 
  private:
-  Part<detail::AdamWStep<M>> part(B& b, const AdamW& c, Parameter<B>& p, double rate, index_t step) {
+  SweepPart<detail::AdamWStep<M>> part(B& b, const AdamW& c, Parameter<B>& p, double rate, index_t step) {
     auto& m = moments(b, p);
     const double correct1 = 1 - std::pow(c.beta1, double(step)),
                  correct2 = 1 - std::pow(c.beta2, double(step));

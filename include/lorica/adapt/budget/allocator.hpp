@@ -127,7 +127,7 @@ template <Backend B, DirectionScore S, DynamicPlacement P> class Allocator {
   bool after_step(B& b, std::span<const Group<B>> groups, index_t t, Companions&& companions) {
     if (compacted_ != 0) return false;  // nothing is left to decide
     if (policy_.listens(state_, t)) {
-      std::vector<Part<detail::Observe<S, M>>> entries;
+      std::vector<SweepPart<detail::Observe<S, M>>> entries;
       for (std::size_t i = 0; i < groups.size(); ++i)
         if (!groups[i].diagonalize) observe(groups[i], watched_[i], t, entries);
       sweep(b, entries);
@@ -213,7 +213,7 @@ template <Backend B, DirectionScore S, DynamicPlacement P> class Allocator {
   };
 
   void observe(const Group<B>& g, Watched& w, index_t t,
-               std::vector<Part<detail::Observe<S, M>>>& entries) const {
+               std::vector<SweepPart<detail::Observe<S, M>>>& entries) const {
     bool heard = false;
     for (std::size_t f = 0; f < g.factors.size(); ++f) {
       const Parameter<B>& p = *g.factors[f].parameter;
