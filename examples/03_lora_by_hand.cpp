@@ -6,6 +6,8 @@
 #include <lorica/autograd/loss_ops.hpp>
 #include <lorica/cpu/eigen_backend.hpp>
 
+#include <algorithm>
+#include <cmath>
 #include <iostream>
 
 using namespace lorica;
@@ -47,12 +49,14 @@ int main() {
                             static_cast<const MasterTensor<B>*>(nullptr), offsets, adapted);
   by_library.backward(squared_error(z, target));
 
+  // To rounding: the library adds the same numbers in another order, in one operation (adapted_linears).
   const auto same = [&](const MasterTensor<B>& p, const MasterTensor<B>& q) {
-    return p.host(b) == q.host(b);
+    const auto l = p.host(b), r = q.host(b);
+    return std::ranges::equal(l, r, [](double i, double j) { return std::abs(i - j) < 1e-13; });
   };
   const bool claim =
       same(y.value(), z.value()) && same(A.grad, factors.a.grad) && same(Bm.grad, factors.b.grad);
   std::cout << (claim ? "holds" : "DOES NOT HOLD")
-            << ": output and both gradients are equal to the last bit\n";
+            << ": output and both gradients are equal to rounding\n";
   return claim ? 0 : 1;
 }

@@ -42,7 +42,7 @@ template <class Score> index_t left_by(B& b, const nn::Decoder<B>& model, const 
 int main() {
   B b;
   const auto model = io::load_decoder(b, "examples/data/tiny");
-  const auto text = train::windows(io::bytes("include/lorica/autograd/tape.hpp"), {.length = 128});
+  const auto text = train::windows(io::bytes("examples/data/heldout.txt"), {.length = 128});
   const index_t fine = left_by<Steadiness>(b, model, text), coarse = left_by<Coarse>(b, model, text);
   std::cout << "a budget of 60 directions leaves " << fine << " by steadiness, " << coarse
             << " by its tenths\n";
