@@ -24,7 +24,7 @@ void say_nearest(const CLI::App& command, const std::string& word) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  lorica::cpu::let_idle_threads_sleep(argv);
+  if (lorica::cpu::others_at_work()) lorica::cpu::let_idle_threads_sleep(argv);
   using namespace lorica;
   std::signal(SIGINT, [](int) { cli::stop_asked = 1; });
   std::signal(SIGTERM, [](int) { cli::stop_asked = 1; });

@@ -51,8 +51,7 @@ template <class M> std::size_t bytes(adapt::Adapted<B, M>& adapted) {
 
 }  // namespace
 
-int main(int, char** argv) {
-  cpu::let_idle_threads_sleep(argv);
+int main() {
   constexpr index_t warm_up = 2, rounds = 5, settle = 3;
   B b;
   const Model<B> model(b, config(), weights);

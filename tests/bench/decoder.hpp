@@ -6,7 +6,6 @@
 
 #include <lorica/adapt/attach.hpp>
 #include <lorica/cpu/eigen_backend.hpp>
-#include <lorica/cpu/idle.hpp>
 #include <lorica/nn/transformer.hpp>
 #include <lorica/train/estimate.hpp>
 

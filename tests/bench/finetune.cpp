@@ -8,7 +8,6 @@
 
 #include <lorica/adapt/attach.hpp>
 #include <lorica/cpu/eigen_backend.hpp>
-#include <lorica/cpu/idle.hpp>
 #include <lorica/io/model_head.hpp>
 #include <lorica/nn/head_objectives.hpp>
 #include <lorica/tasks/example_rows.hpp>
@@ -44,8 +43,7 @@ double work_of(const nn::AnyModel<B>& model, double tokens, double pairs) {
 }
 }  // namespace
 
-int main(int, char** argv) {
-  cpu::let_idle_threads_sleep(argv);
+int main() {
   const char *folder = std::getenv("LORICA_MINILM"), *data = std::getenv("LORICA_DATA");
   if (folder == nullptr || data == nullptr) {
     std::puts(folder == nullptr ? "skipped: LORICA_MINILM is not set" : "skipped: LORICA_DATA is not set");

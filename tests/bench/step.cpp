@@ -142,7 +142,6 @@ template <class B> void measure() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  cpu::let_idle_threads_sleep(argv);
   std::string gemm = "eigen", precision = "fp32";
   for (int i = 1; i + 1 < argc; i += 2) {
     if (argv[i] == std::string("--gemm")) gemm = argv[i + 1];

@@ -7,6 +7,7 @@
 #  include <sys/wait.h>
 #  include <unistd.h>
 
+#  include <atomic>
 #  include <string>
 
 using namespace lorica;
@@ -35,6 +36,21 @@ TEST_CASE("a program starts anew with idle threads that sleep, unless it was tol
   CHECK(child("OMP_WAIT_POLICY", "active") == 3);
   CHECK(child("GOMP_SPINCOUNT", "7") == 3);
   CHECK(child("KMP_BLOCKTIME", "7") == 3);
+}
+
+TEST_CASE("who computes beside us is seen", "[cpu][idle]") {
+  const auto begin = std::chrono::steady_clock::now();
+  std::atomic<bool> done = false;
+  std::thread other([&] {
+    while (!done) {
+    }
+  });
+  bool seen = false;  // a busy machine may not let the other run at once
+  while (!seen && std::chrono::steady_clock::now() - begin < std::chrono::seconds(20))
+    seen = cpu::others_at_work();
+  done = true;
+  other.join();
+  CHECK(seen);
 }
 
 TEST_CASE("what the child finds", "[.]") {
