@@ -52,6 +52,9 @@ LORICA_VECTOR(float, int, 16)
 LORICA_VECTOR(double, long, 2) LORICA_VECTOR(double, long, 4) LORICA_VECTOR(double, long, 8)
 #  undef LORICA_VECTOR
 #endif
+/// So that the name is there to be asked for where there are no registers.
+struct NoRegister {};
+void root(NoRegister);
 #if defined(__GNUC__) && !defined(__CUDACC__) && defined(__SSE2__)
 /// Square roots of a register: compilers do not make them of std::sqrt, which must set errno.
 LORICA_INLINE __m128 root(__m128 x) { return _mm_sqrt_ps(x); }
