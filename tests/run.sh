@@ -2,9 +2,8 @@
 # SPDX-License-Identifier: MIT
 # Builds and tests lorica with g++, on Eigen and on Thrust over OpenMP; installs through apt what is missing.
 #   ./tests/run.sh         what a user needs to trust it
-#   ./tests/run.sh --all   and clang, Thrust's serial system, sanitizers, every method over oneDNN, 200 steps in bf16
-#                          beside float, every header alone, an installed and an included copy in host projects, and
-#                          nvcc where there is one
+#   ./tests/run.sh --all   and clang, Thrust's serial system, sanitizers, every method over oneDNN, every header alone,
+#                          an installed and an included copy in host projects, and nvcc where there is one
 # LORICA_DATA, if set, is a folder of data sets, LORICA_MINILM one of all-MiniLM-L6-v2; tests that read them are skipped
 # without.
 set -euo pipefail

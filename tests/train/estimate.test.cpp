@@ -107,17 +107,18 @@ void foresees(const nn::DecoderConfig& shape, bool checkpoint, index_t samples, 
 }
 }  // namespace
 
-TEMPLATE_TEST_CASE("an estimate is within a tenth of what a run has in use at its peak", "[train][estimate]",
-                   cpu::EigenBackend<float>, cpu::EigenBackend<double>) {
+TEST_CASE("an estimate is within a tenth of what a run has in use at its peak", "[train][estimate]") {
   nn::DecoderConfig shape = test::tiny_config();
   shape.positions = 48;
   shape.layers = 4;
   for (const bool checkpoint : {false, true}) {
-    foresees<TestType>(shape, checkpoint, 24, 1);  // windows of 1152 rows, of which half is measured
+    foresees<cpu::EigenBackend<float>>(shape, checkpoint, 24, 1);  // windows of 1152 rows: half is measured
     auto wider = shape;
     wider.width = 64, wider.vocabulary = 400, wider.layers = 3, wider.block.feed_forward.hidden = 160;
-    foresees<TestType>(wider, checkpoint, 7, 2);
+    foresees<cpu::EigenBackend<float>>(wider, checkpoint, 7, 2);
   }
+  shape.layers = 2;
+  foresees<cpu::EigenBackend<double>>(shape, true, 3, 1);
 }
 
 TEST_CASE("the largest batch of the run is what is measured", "[train][estimate]") {
