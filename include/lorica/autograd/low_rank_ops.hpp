@@ -8,6 +8,7 @@
 
 #include <lorica/autograd/linear_ops.hpp>
 
+#include <algorithm>
 #include <optional>
 #include <span>
 
@@ -122,22 +123,17 @@ template <Backend B> class AdaptedLinears : public std::enable_shared_from_this<
 
   /// All A, one above the other, where there is more than one.
   void stack(Tape<B>& tape) {
-    const Part* only = nullptr;
-    for (const auto& p : parts_) {
-      if (p.rank == 0) continue;
-      if (only != nullptr || p.rank != rank_) {
-        B& b = tape.backend();
-        MasterTensor<B> all(b, rank_, p.linear.weight->cols());
-        for (const auto& q : parts_)
-          if (q.rank > 0) {
-            const auto& a = q.linear.term.factors->a.value();
-            b.copy(a.data(), all.ref().row(q.first), a.size());
-          }
-        stacked_ = tape.keep(std::move(all));
-        return;
+    const bool several =
+        std::ranges::any_of(parts_, [this](const Part& p) { return p.rank > 0 && p.rank < rank_; });
+    if (!several) return;
+    B& b = tape.backend();
+    MasterTensor<B> all(b, rank_, parts_.front().linear.weight->cols());
+    for (const auto& p : parts_)
+      if (p.rank > 0) {
+        const auto& a = p.linear.term.factors->a.value();
+        b.copy(a.data(), all.ref().row(p.first), a.size());
       }
-      only = &p;
-    }
+    stacked_ = tape.keep(std::move(all));
   }
   [[nodiscard]] MatrixRef<const M> down() const {
     if (stacked_) return stacked_->get().cref();

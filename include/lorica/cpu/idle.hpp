@@ -22,7 +22,7 @@ namespace lorica::cpu {
 /// the system does not say (/proc/loadavg).
 inline bool others_at_work() {
   int seen = 0;
-  for (int look = 0; look < 5; ++look) {
+  for (int look = 0; look < 5 && look - seen < 2; ++look) {  // two looks in vain settle it
     if (look > 0) std::this_thread::sleep_for(std::chrono::milliseconds(2));
     std::ifstream file("/proc/loadavg");
     std::string minute, five, quarter;
