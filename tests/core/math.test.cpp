@@ -6,6 +6,7 @@
 #include <lorica/core/random.hpp>
 
 #include "support/catch.hpp"
+#include "support/math_functors.hpp"
 
 #include <bit>
 #include <limits>
@@ -53,21 +54,12 @@ template <class F> int differences(const std::vector<float>& over, F f) {
   return count;
 }
 
-struct Exp {
-  template <class V> V operator()(V x) const { return math::exp(x); }
-};
-struct Tanh {
-  template <class V> V operator()(V x) const { return math::tanh(x); }
-};
-struct Sigmoid {
-  template <class V> V operator()(V x) const { return math::sigmoid(x); }
-};
-struct Phi {
-  template <class V> V operator()(V x) const { return math::normal(x).Phi; }
-};
-struct Density {
-  template <class V> V operator()(V x) const { return math::normal(x).phi; }
-};
+using test::Density;
+using test::Exp;
+using test::Phi;
+using test::Sigmoid;
+using test::Tanh;
+
 double exact_exp(double x) { return std::exp(x); }
 double exact_tanh(double x) { return std::tanh(x); }
 double exact_sigmoid(double x) { return 1 / (1 + std::exp(-x)); }

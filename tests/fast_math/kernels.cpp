@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// @file tests/fast_math/kernels.cpp
 #include "fast_math/kernels.hpp"
+#include "support/math_functors.hpp"
 
 #include <lorica/core/functor.hpp>
 #include <lorica/core/row.hpp>
@@ -19,19 +20,6 @@ template <class T> std::vector<double> numbers(const std::vector<T>& x) {
   for (const T v : x) y.push_back(convert<double>(v));
   return y;
 }
-
-struct Exp {
-  template <class V> V operator()(V x) const { return math::exp(x); }
-};
-struct Sigmoid {
-  template <class V> V operator()(V x) const { return math::sigmoid(x); }
-};
-struct Phi {
-  template <class V> V operator()(V x) const { return math::normal(x).Phi; }
-};
-struct Density {
-  template <class V> V operator()(V x) const { return math::normal(x).phi; }
-};
 
 template <class T> class Kernels {
  public:
