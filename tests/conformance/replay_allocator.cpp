@@ -161,8 +161,9 @@ bool replay_file(const Value& file) {
   std::cout << "schedule: rows compared/different " << schedule << '\n';
   good = good && schedule.different == 0;
   for (const Value& c : file.at("cases").as_array())
-    for (const auto& [key, flavour] :
-         {std::pair{"orig", adapt::Flavour::authors}, {"peft", adapt::Flavour::peft}}) {
+    for (const auto& of : {std::pair{"orig", adapt::Flavour::authors}, {"peft", adapt::Flavour::peft}}) {
+      const char* key = of.first;  // clang 14 captures no structured bindings
+      const auto flavour = of.second;
       const auto one = [&]<Backend B>(const char* backend) {
         const Counts n = replay_case<B>(c, key, flavour);
         std::cout << c.at("name").as_string() << ", " << key << ", " << backend
