@@ -4,19 +4,12 @@
 #pragma once
 
 #include <lorica/autograd/attention_ops.hpp>
+#include <lorica/autograd/shape_ops.hpp>
 
 #include <algorithm>
 #include <numeric>
 
 namespace lorica {
-
-/// Which row of a table every row of the batch reads, on the host and in the backend's memory.
-template <Backend B> struct RowIds {
-  std::vector<std::int32_t> host;
-  Integers<B> device;  // [n]
-  RowIds() = default;
-  RowIds(B& b, std::vector<std::int32_t> ids) : host(std::move(ids)), device(b, host) {}
-};
 
 /// How a sequence becomes one row: the mean of its rows, its first row (BERT's [CLS]) or its last (a causal
 /// model's, which has seen all others).
@@ -84,21 +77,13 @@ template <class T, class M> struct MeanRowsGradient {
 };
 }  // namespace fn
 
-namespace detail {
-template <Backend B> void expects_ids(const RowIds<B>& ids, index_t rows) {
-  for (std::size_t i = 0; i < ids.host.size(); ++i)
-    expects(ids.host[i] >= 0 && ids.host[i] < rows, "embedding: the id of row ", i, " is ", ids.host[i],
-            ", expected 0 <= id < ", rows);
-}
-}  // namespace detail
-
 /// y_i = table_{id_i}             table [V, d], y [n, d] in the residual stream's type; ids are below V, or
 /// an error A frozen table keeps and records nothing. `ids` must outlive the tape.
 template <Backend B, class T>
 MasterVar<B> embedding(Tape<B>& tape, const Tensor<B, T>& table, const RowIds<B>& ids) {
   using M = typename B::master;
   B& b = tape.backend();
-  detail::expects_ids(ids, table.rows());
+  detail::expects_ids("embedding", ids, table.rows());
   MasterTensor<B> y(b, ids.device.size(), table.cols());
   b.for_rows(y.rows(), fn::Embed<T, M>{table.ref(), ids.device.data(), y.ref(), false});
   return tape.constant(std::move(y));
@@ -106,7 +91,7 @@ MasterVar<B> embedding(Tape<B>& tape, const Tensor<B, T>& table, const RowIds<B>
 template <Backend B> MasterVar<B> embedding(Tape<B>& tape, const Parameter<B>& table, const RowIds<B>& ids) {
   using M = typename B::master;
   B& b = tape.backend();
-  detail::expects_ids(ids, table.rows());
+  detail::expects_ids("embedding", ids, table.rows());
   MasterTensor<B> y(b, ids.device.size(), table.cols());
   b.for_rows(y.rows(), fn::Embed<M, M>{table.value.ref(), ids.device.data(), y.ref(), false});
   return tape.record(std::move(y), true, [leaf = tape.leaf(table).gradient_only(), &ids](const auto& dy) {

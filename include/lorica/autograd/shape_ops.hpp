@@ -1,11 +1,20 @@
 // SPDX-License-Identifier: MIT
 /// @file lorica/autograd/shape_ops.hpp
-/// Parts of a matrix: some of its columns.
+/// Parts of a matrix: some of its columns, some of its rows.
 #pragma once
 
 #include <lorica/autograd/tape.hpp>
 
 namespace lorica {
+
+/// Which row of a table every row of the batch reads, or which rows are taken, on the host and in the
+/// backend's memory.
+template <Backend B> struct RowIds {
+  std::vector<std::int32_t> host;
+  Integers<B> device;  // [n]
+  RowIds() = default;
+  RowIds(B& b, std::vector<std::int32_t> ids) : host(std::move(ids)), device(b, host) {}
+};
 
 namespace fn {
 /// y_i <- x_i[first ...], or back: x_i[first ...] += y_i.
@@ -27,7 +36,39 @@ template <class T> struct AddColumns {
       x.row(i)[first + j] = convert<T>(convert<A>(x.row(i)[first + j]) + convert<A>(y.row(i)[j]));
   }
 };
+/// y_i <- x_{row[i]}, or back: x_{row[i]} (+)= s y_i; s null: 1.
+template <class T> struct GatherRows {
+  MatrixRef<const T> x;
+  const std::int32_t* row;
+  MatrixRef<T> y;
+  LORICA_HD void operator()(index_t i) const {
+    for (index_t j = 0; j < x.cols; ++j) y.row(i)[j] = x.row(row[i])[j];
+  }
+};
+template <class T, class M> struct ScatterRows {
+  MatrixRef<const T> y;
+  const std::int32_t* row;
+  MatrixRef<T> x;
+  const M* s;
+  bool add;
+  LORICA_HD void operator()(index_t i) const {
+    using A = arithmetic_t<T>;
+    const A scale = s == nullptr ? A(1) : static_cast<A>(*s);
+    for (index_t j = 0; j < x.cols; ++j) {
+      const A v = scale * convert<A>(y.row(i)[j]);
+      x.row(row[i])[j] = convert<T>(add ? convert<A>(x.row(row[i])[j]) + v : v);
+    }
+  }
+};
 }  // namespace fn
+
+namespace detail {
+template <Backend B> void expects_ids(const char* operation, const RowIds<B>& ids, index_t rows) {
+  for (std::size_t i = 0; i < ids.host.size(); ++i)
+    expects(ids.host[i] >= 0 && ids.host[i] < rows, operation, ": the id of row ", i, " is ", ids.host[i],
+            ", expected 0 <= id < ", rows);
+}
+}  // namespace detail
 
 /// y = columns first .. first + count of x      x [n, d], y [n, count]
 /// Keeps nothing.
@@ -41,6 +82,25 @@ template <Backend B, class T> Var<B, T> columns(const Var<B, T>& x, index_t firs
     const auto dx = x.into();
     if (dx.fresh) fill(x.backend(), *dx.tensor, arithmetic_t<T>(0));
     x.backend().for_rows(dy->rows(), fn::AddColumns<T>{dy->cref(), dx.ref(), first});
+  });
+}
+
+/// y_i = x_{which[i]}      x [n, d], y [count, d]; `which` rises, so that none is taken twice
+/// Keeps nothing. `which` must outlive the tape.
+template <Backend B, class T> Var<B, T> rows(const Var<B, T>& x, const RowIds<B>& which) {
+  using M = typename B::master;
+  B& b = x.backend();
+  detail::expects_ids("rows", which, x.rows());
+  for (std::size_t i = 1; i < which.host.size(); ++i)
+    expects(which.host[i - 1] < which.host[i], "rows: row ", which.host[i], " follows row ",
+            which.host[i - 1], ", expected rising ones");
+  Tensor<B, T> y(b, which.device.size(), x.cols());
+  b.for_rows(y.rows(), fn::GatherRows<T>{x.value().ref(), which.device.data(), y.ref()});
+  return x.tape().record(std::move(y), x.needs_grad(), [x = x.gradient_only(), &which](const auto& dy) {
+    const auto dx = x.into();
+    if (dx.fresh) fill(x.backend(), *dx.tensor, arithmetic_t<T>(0));
+    x.backend().for_rows(
+        dy->rows(), fn::ScatterRows<T, M>{dy->cref(), which.device.data(), dx.ref(), nullptr, !dx.fresh});
   });
 }
 
