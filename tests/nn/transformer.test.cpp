@@ -201,7 +201,7 @@ template <class A, class C> double difference(const A& got, const C& want) {
     std::vector<double> apart = got.at(name);
     REQUIRE(apart.size() == numbers.size());
     for (std::size_t i = 0; i < apart.size(); ++i) apart[i] -= numbers[i];
-    worst = std::max(worst, norm(apart) / std::max(norm(numbers), 1e-3 * largest));
+    worst = std::max(worst, norm(apart) / std::max(norm(numbers), 1e-2 * largest));
   }
   return worst;
 }
