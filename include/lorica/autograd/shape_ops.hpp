@@ -4,6 +4,7 @@
 #pragma once
 
 #include <lorica/autograd/tape.hpp>
+#include <lorica/core/lanes.hpp>
 
 namespace lorica {
 
@@ -22,18 +23,23 @@ template <class T> struct TakeColumns {
   MatrixRef<const T> x;
   MatrixRef<T> y;
   index_t first;
+  LORICA_HD index_t cols() const { return y.cols; }
   LORICA_HD void operator()(index_t i) const {
-    for (index_t j = 0; j < y.cols; ++j) y.row(i)[j] = x.row(i)[first + j];
+    using V = RowLanes<arithmetic_t<T>>;
+    for (index_t j = 0; j < y.cols; j += V::count())
+      store(y.row(i) + j, y.cols - j, load<V>(x.row(i) + first + j, y.cols - j));
   }
 };
 template <class T> struct AddColumns {
   MatrixRef<const T> y;
   MatrixRef<T> x;
   index_t first;
+  LORICA_HD index_t cols() const { return y.cols; }
   LORICA_HD void operator()(index_t i) const {
-    using A = arithmetic_t<T>;
-    for (index_t j = 0; j < y.cols; ++j)
-      x.row(i)[first + j] = convert<T>(convert<A>(x.row(i)[first + j]) + convert<A>(y.row(i)[j]));
+    using V = RowLanes<arithmetic_t<T>>;
+    T* to = x.row(i) + first;
+    for (index_t j = 0; j < y.cols; j += V::count())
+      store(to + j, y.cols - j, load<V>(to + j, y.cols - j) + load<V>(y.row(i) + j, y.cols - j));
   }
 };
 /// y_i <- x_{row[i]}, or back: x_{row[i]} (+)= s y_i; s null: 1.
@@ -41,8 +47,11 @@ template <class T> struct GatherRows {
   MatrixRef<const T> x;
   const std::int32_t* row;
   MatrixRef<T> y;
+  LORICA_HD index_t cols() const { return x.cols; }
   LORICA_HD void operator()(index_t i) const {
-    for (index_t j = 0; j < x.cols; ++j) y.row(i)[j] = x.row(row[i])[j];
+    using V = RowLanes<arithmetic_t<T>>;
+    for (index_t j = 0; j < x.cols; j += V::count())
+      store(y.row(i) + j, x.cols - j, load<V>(x.row(row[i]) + j, x.cols - j));
   }
 };
 template <class T, class M> struct ScatterRows {
@@ -51,12 +60,15 @@ template <class T, class M> struct ScatterRows {
   MatrixRef<T> x;
   const M* s;
   bool add;
+  LORICA_HD index_t cols() const { return x.cols; }
   LORICA_HD void operator()(index_t i) const {
     using A = arithmetic_t<T>;
-    const A scale = s == nullptr ? A(1) : static_cast<A>(*s);
-    for (index_t j = 0; j < x.cols; ++j) {
-      const A v = scale * convert<A>(y.row(i)[j]);
-      x.row(row[i])[j] = convert<T>(add ? convert<A>(x.row(row[i])[j]) + v : v);
+    using V = RowLanes<A>;
+    const V scale(s == nullptr ? A(1) : static_cast<A>(*s));
+    T* to = x.row(row[i]);
+    for (index_t j = 0; j < x.cols; j += V::count()) {
+      const V v = scale * load<V>(y.row(i) + j, x.cols - j);
+      store(to + j, x.cols - j, add ? load<V>(to + j, x.cols - j) + v : v);
     }
   }
 };
