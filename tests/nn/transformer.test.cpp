@@ -188,7 +188,7 @@ template <class Model> struct EveryRow {
   [[nodiscard]] bool meets_sites_again() const { return model.meets_sites_again(); }
 };
 /// The largest relative error of the numbers under any name; what is small beside the rest is measured
-/// against a thousandth of it: where a row sees itself alone, its query's gradient is 0, and rounding all
+/// against a hundredth of it: where a row sees itself alone, its query's gradient is 0, and rounding all
 /// there is.
 template <class A, class C> double difference(const A& got, const C& want) {
   REQUIRE(got.size() == want.size());
