@@ -101,7 +101,7 @@ template <Backend B> class Answering {
       for (index_t i = first; i < std::min(sorted.size(), first + batch); ++i) sorted.append(s, i);
       const nn::Batch<B> rows(opened_->b, s);
       Tape<B> tape(opened_->b, false);
-      const auto said = (*head_)(opened_->model.forward(tape, rows, policy), rows.where);
+      const auto said = nn::answers(tape, opened_->model, *head_, policy, rows);
       const auto host = said.value().template host<float>(opened_->b);
       const std::span<const float> all(host);
       const auto cols = static_cast<std::size_t>(said.cols());

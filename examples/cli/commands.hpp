@@ -32,6 +32,7 @@ void add_compute_options(CLI::App& c, Compute& compute);
 void add_method_options(CLI::App& c, Choice& m);
 void add_page_options(CLI::App& c, adapt::Page& page);
 void add_fit_options(CLI::App& c, train::FitConfig& f);
+void add_checkpoint_blocks(CLI::App& c, bool& on);
 
 /// Thrown when the user asked to stop and the state was saved.
 struct Interrupted {};

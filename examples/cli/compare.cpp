@@ -114,7 +114,7 @@ void compare(Comparison& o) {
             << " tokens to learn from, " << validation.windows.size() << " to choose the learning rate, "
             << heldout.windows.size() << " held out\n\n";
 
-  const auto scores = model->probe(data.windows.sample(o.samples), o.page);
+  const auto scores = model->probe(data.windows.sample(o.samples), o.page, {}, o.fit.blocks());
   const auto map = report::site_map("PAGE by layer and role", scores);
   std::cout << report::to_terminal(map, {report::terminal_color(1), report::terminal_width(1)})
             << "dominant: " << scores.sites[scores.dominant()].path << ", "

@@ -95,11 +95,15 @@ void add_fit_options(CLI::App& c, train::FitConfig& f) {
   c.add_option("--schedule", f.schedule.shape, "constant, linear or cosine")->transform(named(shapes));
   c.add_option("--clip", f.clip, "global gradient norm; 0 is off")->capture_default_str();
   c.add_option("--seed", f.seed, "of every random number")->capture_default_str();
+  add_checkpoint_blocks(c, f.checkpoint_blocks);
+  c.option_defaults()->group("Options");
+}
+
+void add_checkpoint_blocks(CLI::App& c, bool& on) {
   c.add_flag(
-      "--checkpoint-blocks", f.checkpoint_blocks,
+      "--checkpoint-blocks", on,
       "keep what enters each block and compute the rest again: long sequences in less memory, the same "
       "numbers, up to a third more time");
-  c.option_defaults()->group("Options");
 }
 
 }  // namespace lorica::cli

@@ -18,7 +18,7 @@ namespace lorica::cli {
 namespace {
 /// Sample sets that share no window, each with draws of its own; then the other tasks.
 void print_stability(Model& model, const Task& task, const std::vector<std::string>& others, index_t samples,
-                     index_t repeat, adapt::Page page) {
+                     index_t repeat, adapt::Page page, Blocks blocks) {
   std::vector<adapt::SiteScores> runs;
   std::vector<std::string> names;
   const auto all = task.train().sample(samples * repeat);
@@ -27,12 +27,13 @@ void print_stability(Model& model, const Task& task, const std::vector<std::stri
   for (index_t j = 0; j < repeat; ++j) {
     nn::Sequences set;
     for (index_t i = j; i < all.count(); i += repeat) set.add_from(all, i);
-    runs.push_back(model.probe(set, page, task.goal()));
+    runs.push_back(model.probe(set, page, task.goal(), blocks));
     names.push_back(message("set ", j + 1, ", draw ", j + 1));
     ++page.seed;
   }
   for (const auto& other : others) {
-    runs.push_back(model.probe(read_text(model, {other}, usual_length(model)).windows.sample(samples), page));
+    runs.push_back(model.probe(read_text(model, {other}, usual_length(model)).windows.sample(samples), page, {},
+                               blocks));
     names.push_back(std::filesystem::path(other).filename().string());
   }
   const auto s = adapt::stability(runs);
@@ -48,6 +49,7 @@ void add_probe(CLI::App& app) {
     std::vector<std::string> against;
     index_t samples = 32, repeat = 1;
     adapt::Page page;
+    bool checkpoint_blocks = false;
   };
   auto o = std::make_shared<Options>();
   auto* c = app.add_subcommand("probe", "Listen to a frozen model: PAGE at every site");
@@ -69,13 +71,15 @@ void add_probe(CLI::App& app) {
   c->add_option("--against", o->against, "files or folders of text, each another task to compare with");
   c->add_option("--svg", o->svg, "file of the heat map");
   c->add_option("--log", o->log, "JSON lines, one a site");
+  add_checkpoint_blocks(*c, o->checkpoint_blocks);
   add_compute_options(*c, o->compute);
   c->callback([o] {
     const auto model = open_model(o->model, o->compute);
     std::cout << "backend: " << model->backend() << '\n';
     const auto task = make_task(o->task, *model);
     const auto samples = task->train().sample(o->samples);
-    const auto scores = model->probe(samples, o->page, task->goal());
+    const Blocks blocks = o->checkpoint_blocks ? Blocks::recomputed : Blocks::kept;
+    const auto scores = model->probe(samples, o->page, task->goal(), blocks);
     const auto map = report::site_map("PAGE by layer and role", scores);
     std::cout << report::to_terminal(map, {report::terminal_color(1), report::terminal_width(1)}) << '\n';
     std::vector<std::size_t> order(scores.sites.size());
@@ -100,7 +104,7 @@ void add_probe(CLI::App& app) {
                       ? ", closed form\n"
                       : message(", ", o->page.draws, " draw(s); |G|^2 is the estimate from them\n"));
     if (o->repeat > 1 || !o->against.empty())
-      print_stability(*model, *task, o->against, o->samples, o->repeat, o->page);
+      print_stability(*model, *task, o->against, o->samples, o->repeat, o->page, blocks);
     if (!o->svg.empty()) io::write_atomically(o->svg, report::to_svg(map));
     if (!o->log.empty()) {
       report::JsonLines log(o->log);

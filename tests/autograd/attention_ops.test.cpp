@@ -326,7 +326,7 @@ TEMPLATE_TEST_CASE("rotary turns: the norm stays, and turning back restores", "[
         before += hx[j] * hx[j];
         after += hy[j] * hy[j];
       }
-      CHECK(after == Approx(before).epsilon(1e-5));
+      CHECK(after == Approx(before).epsilon(test::tolerance<B>()));
     }
     for (const std::size_t row : {0u, 1u, 13u})  // the first of a sequence is not turned
       for (std::size_t j = 0; j < 2 * half * heads; ++j)

@@ -102,7 +102,9 @@ void check(const nn::SelfAttention<Positions, Projections>& config, double base)
                                   config.window_from > 1 ? 0 : config.window),
                          width, config.output_bias);
   const auto& context = shared.begin(tape, batch);
-  CHECK(test::relative_error(weights(x, batch, context, bare).value().template host<double>(b),
+  CHECK(test::relative_error(weights.o(weights(x, batch, context, bare), batch.where.offsets, bare)
+                                 .value()
+                                 .template host<double>(b),
                              want.numbers) < 1e-13);
 
   std::vector<std::string> paths;

@@ -92,3 +92,39 @@ TEST_CASE("a batch with a past goes on where that ends", "[nn][batch]") {
   CHECK(error_of<ConfigError>([&] { nn::Batch<B>(b, two(), &past); }) ==
         "Batch: 2 sequences continue one past, expected 1");
 }
+
+TEST_CASE("a batch says which rows are read, where that is not all of them", "[nn][batch]") {
+  test::Reference b;
+  using Batch = nn::Batch<test::Reference>;
+  nn::Sequences s;
+  s.add(Ids{1, 2, 3, 4, 5}, Ids{no_target, no_target, 7, no_target, 8});
+  s.add(Ids{6, 7}, {});
+  s.add(Ids{8, 9, 1}, Ids{3, 2, 1});
+  const Batch some(b, s);
+  REQUIRE(some.answers);
+  CHECK(some.answers->rows.which.host == Ids{2, 4, 6, 7, 8, 9});
+  CHECK(some.answers->rows.where.offsets == std::vector<index_t>{0, 2, 3, 6});
+  CHECK(some.answers->targets.rows == 6);
+  CHECK(host(b, some.answers->targets.row) == Ids{0, 1, 3, 4, 5});
+  CHECK(host(b, some.answers->targets.target) == Ids{7, 8, 3, 2, 1});
+  CHECK(some.read_by(Pooling::first) == nullptr);  // no labels
+  nn::Sequences most;
+  most.add(Ids{1, 2, 3, 4, 5}, Ids{no_target, 2, 3, 4, 5});
+  CHECK_FALSE(Batch(b, most).answers);
+  nn::Sequences none;
+  none.add(Ids{1, 2, 3}, {});
+  CHECK_FALSE(Batch(b, none).answers);
+
+  nn::Sequences labelled;
+  labelled.add(Ids{1, 2, 3}, {}, {.category = 1});
+  labelled.add(Ids{4, 5}, {}, {.category = 0});
+  const Batch batch(b, labelled);
+  REQUIRE(batch.read_by(Pooling::first) != nullptr);
+  CHECK(batch.read_by(Pooling::first)->which.host == Ids{0, 3});
+  CHECK(batch.read_by(Pooling::last)->which.host == Ids{2, 4});
+  CHECK(batch.read_by(Pooling::last)->where.offsets == std::vector<index_t>{0, 1, 2});
+  CHECK(batch.read_by(Pooling::mean) == nullptr);
+  CHECK(error_of<ConfigError>([&] {
+          nn::RowsRead<test::Reference>(b, {0, 2}, {4});
+        }) == "RowsRead: the offsets end at 2, there are 1 rows");
+}

@@ -24,6 +24,9 @@ template <class Block> struct Layer {
         MasterTensor<B>(b, batch.rows(), config.width, test::random_numbers(8, batch.rows() * config.width)));
   }
   const auto& context() { return shared.begin(tape, batch); }
+  Var<B> attended(const Var<B>& x) {
+    return weights.attention.o(weights.attention(x, batch, context(), bare), batch.where.offsets, bare);
+  }
   std::vector<double> through() {
     return weights(stream(), batch, context(), bare).value().template host<double>(b);
   }
@@ -34,7 +37,7 @@ std::vector<double> numbers(const Var<B>& v) { return v.value().host<double>(v.b
 TEST_CASE("a pre-norm block adds to the stream what its normalised rows become", "[nn][block]") {
   Layer<nn::LlamaBlock> l;
   const auto r = l.stream();
-  const auto middle = add(r, l.weights.attention(l.weights.norm_1(r), l.batch, l.context(), l.bare));
+  const auto middle = add(r, l.attended(l.weights.norm_1(r)));
   const auto want =
       add(middle, l.weights.feed_forward(l.weights.norm_2(middle), l.batch.where.offsets, l.bare));
   CHECK(test::relative_error(l.through(), numbers(want)) < 1e-14);
@@ -43,7 +46,7 @@ TEST_CASE("a pre-norm block adds to the stream what its normalised rows become",
 TEST_CASE("a post-norm block normalises the sum", "[nn][block]") {
   Layer<nn::BertBlock> l;
   const auto r = l.stream();
-  const auto middle = l.weights.norm_1(add(r, l.weights.attention(r, l.batch, l.context(), l.bare)));
+  const auto middle = l.weights.norm_1(add(r, l.attended(r)));
   const auto want =
       l.weights.norm_2(add(middle, l.weights.feed_forward(middle, l.batch.where.offsets, l.bare)));
   CHECK(test::relative_error(l.through(), numbers(want)) < 1e-14);

@@ -157,7 +157,8 @@ TEST_CASE("disentangled attention is DeBERTa-v2's, with its gradients", "[nn][di
     const Parameter<B> x{"x", test::hashed_rows(b, "x", batch.rows(), width), {}};
     Tape<B> tape(b);
     Bare bare;
-    const auto y = layer(tape.leaf(x), batch, shared.begin(tape, batch), bare);
+    const auto y =
+        layer.o(layer(tape.leaf(x), batch, shared.begin(tape, batch), bare), batch.where.offsets, bare);
     test::Gradients all{{"x", &x}};
     const auto weigh = [&](const std::string& name, const W& p) { all.emplace_back(name, &p); };
     shared.for_each_weight(weigh);

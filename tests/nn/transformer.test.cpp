@@ -5,9 +5,12 @@
 #include <lorica/adapt/probe.hpp>
 #include <lorica/nn/convolution.hpp>
 #include <lorica/nn/disentangled_attention.hpp>
+#include <lorica/nn/head_objectives.hpp>
 #include <lorica/nn/objective.hpp>
 
 #include "adapt/toy.hpp"
+
+#include <numeric>
 
 using namespace lorica;
 using test::Reference;
@@ -174,6 +177,85 @@ template <Backend B, class Block> void recomputes_the_same(const char* family) {
   }
 }
 
+/// A model that is not told which rows are read.
+template <class Model> struct EveryRow {
+  const Model& model;
+  template <Backend B, class P> Var<B> forward(Tape<B>& tape, const nn::Batch<B>& batch, P& policy) const {
+    return model.forward(tape, batch, policy);
+  }
+  [[nodiscard]] const auto& head() const { return model.head(); }
+  template <class F> void for_each_site(F f) const { model.for_each_site(f); }
+  [[nodiscard]] bool meets_sites_again() const { return model.meets_sites_again(); }
+};
+/// The largest relative error of the numbers under any name; what is small beside the rest is measured
+/// against a hundredth of it: where a row sees itself alone, its query's gradient is 0, and rounding all
+/// there is.
+template <class A, class C> double difference(const A& got, const C& want) {
+  REQUIRE(got.size() == want.size());
+  const auto norm = [](const std::vector<double>& v) {
+    return std::sqrt(std::inner_product(v.begin(), v.end(), v.begin(), 0.0));
+  };
+  double largest = 0, worst = 0;
+  for (const auto& [name, numbers] : want) largest = std::max(largest, norm(numbers));
+  for (const auto& [name, numbers] : want) {
+    std::vector<double> apart = got.at(name);
+    REQUIRE(apart.size() == numbers.size());
+    for (std::size_t i = 0; i < apart.size(); ++i) apart[i] -= numbers[i];
+    worst = std::max(worst, norm(apart) / std::max(norm(numbers), 1e-2 * largest));
+  }
+  return worst;
+}
+/// Few targets, and a head that pools: loss, gradients and scores are those of all rows.
+template <Backend B, class Block> void reads_the_same(const char* family, index_t layers) {
+  B b;
+  auto config = deeper<Block>();
+  config.layers = layers;
+  const nn::Transformer<B, Block, Frozen<B>> frozen(b, config, test::weights_of(4));
+  nn::Transformer<B, Block, Parameter<B>> trained(b, config, test::weights_of(4));
+  const EveryRow<decltype(frozen)> all_of_frozen{frozen};
+  const EveryRow<decltype(trained)> all_of_trained{trained};
+  auto lora = adapt::attach(b, frozen, adapt::Lora{.placement = {.rank = 2}}, 3);
+  test::stir(b, lora);
+  Bared<decltype(trained)> bare{{}, trained};
+  const double tolerance = 20 * test::tolerance<B>();
+  for (Seed seed = 1; seed <= 3; ++seed) {
+    INFO(family << ", " << layers << " layers, seed " << seed);
+    nn::Sequences s = ragged(seed, 2 + static_cast<index_t>(seed), 6);
+    for (std::size_t i = 0; i < s.targets.size(); ++i)
+      if ((i + seed) % 3 != 0) s.targets[i] = no_target;
+    const auto read = pass(b, frozen, lora, s, Blocks::kept);
+    CHECK(difference(read, pass(b, all_of_frozen, lora, s, Blocks::kept)) < tolerance);
+    CHECK(pass(b, frozen, lora, s, Blocks::recomputed) == read);
+    CHECK(difference(pass(b, trained, bare, s, Blocks::kept),
+                     pass(b, all_of_trained, bare, s, Blocks::kept)) < tolerance);
+    const auto scores = [&](const auto& model) {
+      return adapt::probe(b, model, s, adapt::Page{.rank = 2}, nn::NextToken{}, 2).values;
+    };
+    CHECK(test::relative_error(scores(frozen), scores(all_of_frozen)) < tolerance);
+
+    s.labels.resize(static_cast<std::size_t>(s.count()), {.category = 1});
+    for (const auto pooling : {Pooling::first, Pooling::last, Pooling::mean}) {
+      nn::HeadConfig of = nn::decoder_head(3);
+      of.pooling = pooling;
+      nn::Head<B> head(b, of, config.width, nn::initial_head(1));
+      const nn::Classification<B> objective{&head};
+      const auto step = [&](const auto& model) {
+        std::map<std::string, std::vector<double>> out;
+        lora.for_each_parameter([](Parameter<B>& p, double) { p.grad = {}; });
+        const nn::Batch<B> batch(b, s);
+        Tape<B> tape(b);
+        const auto loss = objective.loss(tape, model, lora, batch);
+        tape.backward(loss.sum);
+        out["the loss"] = loss.sum.value().template host<double>(b);
+        lora.for_each_parameter(
+            [&](Parameter<B>& p, double) { out[p.name] = p.grad.template host<double>(b); });
+        return out;
+      };
+      CHECK(difference(step(frozen), step(all_of_frozen)) < tolerance);
+    }
+  }
+}
+
 std::vector<std::string> weight_names(const auto& model) {
   std::vector<std::string> names;
   model.for_each_weight([&](const std::string& name, const auto&) { names.push_back(name); });
@@ -215,6 +297,34 @@ TEST_CASE("and so in every family", "[nn][transformer][recomputed]") {
   recomputes_the_same<Reference, test::GptBlock>("gpt");
   recomputes_the_same<Reference, nn::BertBlock>("bert");
   recomputes_the_same<Reference, nn::DebertaBlock>("deberta");
+}
+
+TEMPLATE_TEST_CASE("the last block may compute the rows that are read alone", "[nn][transformer]",
+                   LORICA_SOME_BACKENDS) {
+  reads_the_same<TestType, nn::LlamaBlock>("llama", 2);
+  reads_the_same<TestType, nn::BertBlock>("bert", 2);
+}
+TEST_CASE("and so in every family, and where it is the first block as well", "[nn][transformer]") {
+  reads_the_same<Reference, test::GptBlock>("gpt", 2);
+  reads_the_same<Reference, nn::DebertaBlock>("deberta", 2);
+  reads_the_same<Reference, nn::DebertaBlock>("deberta", 1);
+  reads_the_same<Reference, nn::LlamaBlock>("llama", 1);
+}
+TEST_CASE("the rows that are read leave the model, and no others", "[nn][transformer]") {
+  Reference b;
+  const auto model = model_of<Reference, nn::BertBlock>(b);
+  nn::Sequences s = test::sequences();
+  s.labels.resize(3);
+  const nn::Batch<Reference> batch(b, s);
+  Tape<Reference> tape(b, false);
+  Bare bare;
+  const auto all = test::matrix(b, model.forward(tape, batch, bare).value());
+  const auto* last = batch.read_by(Pooling::last);
+  const auto read = test::matrix(b, model.forward(tape, batch, bare, last).value());
+  const index_t ends[] = {3, 4, 10};
+  const auto want = test::matrix_of(3, 16, [&](index_t i, index_t j) { return all(ends[i], j); });
+  CHECK(read.rows == 3);
+  CHECK(test::relative_error(read.numbers, want.numbers) < 1e-14);
 }
 
 TEST_CASE("of blocks that are recomputed their input is saved, and the inside of the last",

@@ -79,6 +79,8 @@ printf '[[2, 5, 3], [2, 6, 8, 3]]' >ids.json
 $lorica logits --model bert_cola --ids ids.json --out merged.safetensors | grep -q 'logits\.i' ||
   fault "a model with a head has no logits"
 $lorica probe --model bert --task CoLA --data cola.tsv | grep -q 'blocks' || fault "probe says no site"
+same "a probe with blocks computed again" "$($lorica probe --model bert --task CoLA --data cola.tsv --checkpoint-blocks)" \
+  "$($lorica probe --model bert --task CoLA --data cola.tsv)"
 { printf 'index\tsentence1\tsentence2\tscore\n'
   for i in 1 2 3 4 5 6; do printf '0\tgood\tfine\t5.0\n1\tgood\tbad\t0.5\n2\tit is a film\tit was a film\t3.25\n'; done
 } >sts.tsv

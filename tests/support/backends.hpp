@@ -6,7 +6,8 @@
 /// Verbs and operations are tested on all of them. What is composed of operations says LORICA_SOME_BACKENDS:
 /// one of either kind, one of them with two scalars. LORICA_TEST_FEW_BACKENDS, of the presets that ask
 /// something else of the code (another compiler, sanitizers), gives those two to every test;
-/// LORICA_TEST_ONEDNN gives them the backends over oneDNN.
+/// LORICA_TEST_ONEDNN gives them the backends over oneDNN; LORICA_TEST_THRUST_ONLY, of the preset cpp, Thrust
+/// on one thread with rows by blocks of threads, as on a device.
 #pragma once
 
 #include "support/catch.hpp"
@@ -31,11 +32,13 @@
 #  define LORICA_SOME_BACKENDS LORICA_BACKENDS
 #elif defined(LORICA_TEST_THRUST_ONLY)
 #  include <lorica/cpu/eigen_backend.hpp>  // the reference that Thrust is compared with
+#  include "support/block.hpp"
 #  include "support/eigen_products.hpp"
-#  define LORICA_DOUBLE_BACKENDS lorica::gpu::ThrustBackend<double>
-#  define LORICA_BACKENDS \
-    lorica::gpu::ThrustBackend<double>, (lorica::gpu::ThrustBackend<float, lorica::gpu::LoopGemm, double>)
-#  define LORICA_SOME_BACKENDS (lorica::gpu::ThrustBackend<float, lorica::gpu::LoopGemm, double>)
+#  define LORICA_DOUBLE_BACKENDS lorica::test::BlockBackend<double>
+#  define LORICA_BACKENDS                                                            \
+    lorica::test::BlockBackend<double>, (lorica::test::BlockBackend<float, double>), \
+        lorica::test::BlockBackend<lorica::bf16>
+#  define LORICA_SOME_BACKENDS (lorica::test::BlockBackend<float, double>)
 #else
 #  include <lorica/cpu/eigen_backend.hpp>
 #  include "support/eigen_products.hpp"

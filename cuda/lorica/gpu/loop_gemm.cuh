@@ -6,10 +6,7 @@
 
 #include <lorica/core/bf16.hpp>
 #include <lorica/core/matrix.hpp>
-
-#include <thrust/execution_policy.h>
-#include <thrust/for_each.h>
-#include <thrust/iterator/counting_iterator.h>
+#include <lorica/gpu/launch.cuh>
 
 #include <memory>
 #include <utility>
@@ -17,11 +14,6 @@
 namespace lorica::gpu {
 
 namespace detail {
-
-/// f(i) for i in 0 .. n, at once.
-template <class F> void for_each_index(index_t n, F f) {
-  if (n > 0) thrust::for_each_n(thrust::device, thrust::counting_iterator<index_t>(0), n, f);
-}
 
 /// Index i * n + j: c_ij, summed in Wide over the depth. Strides of op(A) and op(B) by row (_i, _p) and
 /// column.

@@ -169,7 +169,7 @@ template <Scalar T, class Gemm = LoopGemm, Scalar Master = arithmetic_t<T>> clas
   }
 
   // --- rows ---
-  template <class F> void for_rows(index_t n, F f) { detail::for_each_index(n, f); }
+  template <class F> void for_rows(index_t n, F f) { detail::for_rows(n, f); }
   template <class F> void for_each_index(index_t n, F f) { detail::for_each_index(n, f); }
 
   // --- reductions ---

@@ -4,19 +4,12 @@
 #pragma once
 
 #include <lorica/autograd/attention_ops.hpp>
+#include <lorica/autograd/shape_ops.hpp>
 
 #include <algorithm>
 #include <numeric>
 
 namespace lorica {
-
-/// Which row of a table every row of the batch reads, on the host and in the backend's memory.
-template <Backend B> struct RowIds {
-  std::vector<std::int32_t> host;
-  Integers<B> device;  // [n]
-  RowIds() = default;
-  RowIds(B& b, std::vector<std::int32_t> ids) : host(std::move(ids)), device(b, host) {}
-};
 
 /// How a sequence becomes one row: the mean of its rows, its first row (BERT's [CLS]) or its last (a causal
 /// model's, which has seen all others).
@@ -29,10 +22,14 @@ template <class T, class M> struct Embed {
   const std::int32_t* id;
   MatrixRef<M> y;
   bool add;
+  LORICA_HD index_t cols() const { return table.cols; }
   LORICA_HD void operator()(index_t i) const {
+    using V = RowLanes<M>;
     const T* from = table.row(id[i]);
-    for (index_t j = 0; j < table.cols; ++j)
-      y.row(i)[j] = add ? y.row(i)[j] + convert<M>(from[j]) : convert<M>(from[j]);
+    for (index_t j = 0; j < table.cols; j += V::count()) {
+      const V v = load<V>(from + j, table.cols - j);
+      store(y.row(i) + j, table.cols - j, add ? load<V>(y.row(i) + j, table.cols - j) + v : v);
+    }
   }
 };
 /// For the u-th id that occurs: table gradient row += sum of dy over its occurrences, in order: no atomics.
@@ -42,11 +39,15 @@ template <class M> struct EmbedGradient {
   const std::int32_t* first;       // [unique + 1]
   const std::int32_t* occurrence;  // [n]
   MatrixRef<M> table;
+  LORICA_HD index_t cols() const { return dy.cols; }
   LORICA_HD void operator()(index_t u) const {
+    using V = RowLanes<M>;
     M* to = table.row(id[u]);
-    for (std::int32_t o = first[u]; o < first[u + 1]; ++o) {
-      const M* from = dy.row(occurrence[o]);
-      for (index_t j = 0; j < dy.cols; ++j) to[j] += from[j];
+    for (index_t j = 0; j < dy.cols; j += V::count()) {
+      V total = load<V>(to + j, dy.cols - j);
+      for (std::int32_t o = first[u]; o < first[u + 1]; ++o)
+        total += load<V>(dy.row(occurrence[o]) + j, dy.cols - j);
+      store(to + j, dy.cols - j, total);
     }
   }
 };
@@ -55,11 +56,13 @@ template <class T, class M> struct MeanRows {
   MatrixRef<const T> x;
   const std::int32_t* offset;
   MatrixRef<M> y;
+  LORICA_HD index_t cols() const { return x.cols; }
   LORICA_HD void operator()(index_t s) const {
-    for (index_t j = 0; j < x.cols; ++j) {
-      M total = 0;
-      for (index_t i = offset[s]; i < offset[s + 1]; ++i) total += convert<M>(x.row(i)[j]);
-      y.row(s)[j] = total / M(offset[s + 1] - offset[s]);
+    using V = RowLanes<M>;
+    for (index_t j = 0; j < x.cols; j += V::count()) {
+      V total(0);
+      for (index_t i = offset[s]; i < offset[s + 1]; ++i) total += load<V>(x.row(i) + j, x.cols - j);
+      store(y.row(s) + j, x.cols - j, total / V(M(offset[s + 1] - offset[s])));
     }
   }
 };
@@ -71,26 +74,20 @@ template <class T, class M> struct MeanRowsGradient {
   MatrixRef<T> dx;
   Pooling how;
   bool add;
+  LORICA_HD index_t cols() const { return dx.cols; }
   LORICA_HD void operator()(index_t i) const {
-    using A = arithmetic_t<T>;
+    using V = RowLanes<M>;
     const M weight = how == Pooling::mean    ? M(1) / M(end[i] - begin[i])
                      : how == Pooling::first ? M(i == begin[i])
                                              : M(i + 1 == end[i]);
-    for (index_t j = 0; j < dx.cols; ++j) {
-      const A v = static_cast<A>(dy.row(sequence[i])[j] * weight);
-      dx.row(i)[j] = convert<T>(add ? convert<A>(dx.row(i)[j]) + v : v);
+    for (index_t j = 0; j < dx.cols; j += V::count()) {
+      const index_t left = dx.cols - j;
+      const V v = load<V>(dy.row(sequence[i]) + j, left) * V(weight);
+      store(dx.row(i) + j, left, add ? load<V>(dx.row(i) + j, left) + v : v);
     }
   }
 };
 }  // namespace fn
-
-namespace detail {
-template <Backend B> void expects_ids(const RowIds<B>& ids, index_t rows) {
-  for (std::size_t i = 0; i < ids.host.size(); ++i)
-    expects(ids.host[i] >= 0 && ids.host[i] < rows, "embedding: the id of row ", i, " is ", ids.host[i],
-            ", expected 0 <= id < ", rows);
-}
-}  // namespace detail
 
 /// y_i = table_{id_i}             table [V, d], y [n, d] in the residual stream's type; ids are below V, or
 /// an error A frozen table keeps and records nothing. `ids` must outlive the tape.
@@ -98,7 +95,7 @@ template <Backend B, class T>
 MasterVar<B> embedding(Tape<B>& tape, const Tensor<B, T>& table, const RowIds<B>& ids) {
   using M = typename B::master;
   B& b = tape.backend();
-  detail::expects_ids(ids, table.rows());
+  detail::expects_ids("embedding", ids, table.rows());
   MasterTensor<B> y(b, ids.device.size(), table.cols());
   b.for_rows(y.rows(), fn::Embed<T, M>{table.ref(), ids.device.data(), y.ref(), false});
   return tape.constant(std::move(y));
@@ -106,7 +103,7 @@ MasterVar<B> embedding(Tape<B>& tape, const Tensor<B, T>& table, const RowIds<B>
 template <Backend B> MasterVar<B> embedding(Tape<B>& tape, const Parameter<B>& table, const RowIds<B>& ids) {
   using M = typename B::master;
   B& b = tape.backend();
-  detail::expects_ids(ids, table.rows());
+  detail::expects_ids("embedding", ids, table.rows());
   MasterTensor<B> y(b, ids.device.size(), table.cols());
   b.for_rows(y.rows(), fn::Embed<M, M>{table.value.ref(), ids.device.data(), y.ref(), false});
   return tape.record(std::move(y), true, [leaf = tape.leaf(table).gradient_only(), &ids](const auto& dy) {

@@ -85,10 +85,13 @@ template <class T, class M> struct ScaleColumns {
   const M* d;
   MatrixRef<T> y;
   bool add;
+  LORICA_HD index_t cols() const { return x.cols; }
   LORICA_HD void operator()(index_t i) const {
-    for (index_t j = 0; j < x.cols; ++j) {
-      const arithmetic_t<T> v = convert<arithmetic_t<T>>(x.row(i)[j]) * static_cast<arithmetic_t<T>>(d[j]);
-      y.row(i)[j] = convert<T>(add ? convert<arithmetic_t<T>>(y.row(i)[j]) + v : v);
+    using V = RowLanes<arithmetic_t<T>>;
+    for (index_t j = 0; j < x.cols; j += V::count()) {
+      const index_t left = x.cols - j;
+      const V v = load<V>(x.row(i) + j, left) * load<V>(d + j, left);
+      store(y.row(i) + j, left, add ? load<V>(y.row(i) + j, left) + v : v);
     }
   }
 };
@@ -97,15 +100,11 @@ template <class T, class M> struct AddRow {
   MatrixRef<const T> x;
   const M* d;
   MatrixRef<T> y;
+  LORICA_HD index_t cols() const { return x.cols; }
   LORICA_HD void operator()(index_t i) const {
-    if constexpr (std::same_as<arithmetic_t<T>, M>) {
-      using V = Lanes<M>;
-      for (index_t j = 0; j < x.cols; j += V::width)
-        store(y.row(i) + j, x.cols - j, load<V>(x.row(i) + j, x.cols - j) + load<V>(d + j, x.cols - j));
-    } else {
-      for (index_t j = 0; j < x.cols; ++j)
-        y.row(i)[j] = convert<T>(static_cast<M>(convert<M>(x.row(i)[j])) + d[j]);
-    }
+    using V = RowLanes<M>;
+    for (index_t j = 0; j < x.cols; j += V::count())
+      store(y.row(i) + j, x.cols - j, load<V>(x.row(i) + j, x.cols - j) + load<V>(d + j, x.cols - j));
   }
 };
 }  // namespace fn

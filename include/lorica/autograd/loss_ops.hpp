@@ -5,6 +5,7 @@
 #pragma once
 
 #include <lorica/autograd/linear_ops.hpp>
+#include <lorica/autograd/shape_ops.hpp>
 #include <lorica/core/row.hpp>
 
 namespace lorica {
@@ -36,29 +37,6 @@ template <Backend B> struct Targets {
 };
 
 namespace fn {
-/// y_i <- x_{row[i]}, or back: x_{row[i]} (+)= s y_i.
-template <class T> struct GatherRows {
-  MatrixRef<const T> x;
-  const std::int32_t* row;
-  MatrixRef<T> y;
-  LORICA_HD void operator()(index_t i) const {
-    for (index_t j = 0; j < x.cols; ++j) y.row(i)[j] = x.row(row[i])[j];
-  }
-};
-template <class T, class M> struct ScatterRows {
-  MatrixRef<const T> y;
-  const std::int32_t* row;
-  MatrixRef<T> x;
-  const M* s;
-  bool add;
-  LORICA_HD void operator()(index_t i) const {
-    using A = arithmetic_t<T>;
-    for (index_t j = 0; j < x.cols; ++j) {
-      const A v = convert<A>(y.row(i)[j]) * static_cast<A>(*s);
-      x.row(row[i])[j] = convert<T>(add ? convert<A>(x.row(row[i])[j]) + v : v);
-    }
-  }
-};
 /// s x times dl, which lies in the backend's memory.
 template <class M> struct ScaleBy {
   const M* dl;

@@ -50,10 +50,11 @@ template <class T, class M> struct BeginLinear {
   MatrixRef<const M> u, t;
   const M* bias;
   MatrixRef<T> y;
+  LORICA_HD index_t cols() const { return y.cols; }
   LORICA_HD void operator()(index_t i) const {
-    using V = Lanes<M>;
+    using V = RowLanes<M>;
     const M* ui = u.row(i);
-    for (index_t j = 0; j < y.cols; j += V::width) {
+    for (index_t j = 0; j < y.cols; j += V::count()) {
       const index_t left = y.cols - j;
       V sum = bias != nullptr ? load<V>(bias + j, left) : V(0);
       for (index_t l = 0; l < u.cols; ++l) sum += V(ui[l]) * load<V>(t.row(l) + j, left);

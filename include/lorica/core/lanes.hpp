@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 /// @file lorica/core/lanes.hpp
 /// A few numbers side by side, as many as a register of the target holds; one on a device, where every thread
-/// is a lane. Row functors and elementwise functors are written once over V and read like scalar code: g++
-/// does not vectorise their selects and conversions by itself (exp over a row: 6 times slower), hence the
-/// vector types.
+/// is a lane (and a block of them a register: core/block_lanes.hpp). Row functors and elementwise functors
+/// are written once over V and read like scalar code: g++ does not vectorise their selects and conversions by
+/// itself (exp over a row: 6 times slower), hence the vector types.
 #pragma once
 
-#include <lorica/core/bf16.hpp>
+#include <lorica/core/block_lanes.hpp>
 
 #if defined(__GNUC__) && !defined(__CUDACC__) && defined(__SSE2__)
 #  include <immintrin.h>
@@ -49,11 +49,13 @@ template <class T, int W> struct Vector;
 LORICA_VECTOR(float, int, 4)
 LORICA_VECTOR(float, int, 8)
 LORICA_VECTOR(float, int, 16)
-LORICA_VECTOR(double, long, 2) LORICA_VECTOR(double, long, 4) LORICA_VECTOR(double, long, 8)
+LORICA_VECTOR(double, long, 2)
+LORICA_VECTOR(double, long, 4) LORICA_VECTOR(double, long, 8)
 #  undef LORICA_VECTOR
 #endif
-/// So that the name is there to be asked for where there are no registers.
-struct NoRegister {};
+    /// So that the name is there to be asked for where there are no registers.
+    struct NoRegister {
+};
 void root(NoRegister);
 #if defined(__GNUC__) && !defined(__CUDACC__) && defined(__SSE2__)
 /// Square roots of a register: compilers do not make them of std::sqrt, which must set errno.
@@ -89,6 +91,7 @@ template <class T, int W = native_lanes<T>> struct Lanes {
   using Mask = decltype(Vec{} < Vec{});
   using value_type = T;
   static constexpr int width = W;
+  static constexpr index_t count() { return W; }
   Vec v;
 
   Lanes() = default;
@@ -131,6 +134,7 @@ template <class T> struct Lanes<T, 1> {
   using Mask = bool;
   using value_type = T;
   static constexpr int width = 1;
+  LORICA_HD static constexpr index_t count() { return 1; }
   T v;
 
   Lanes() = default;
@@ -164,6 +168,19 @@ template <class T> struct Lanes<T, 1> {
 LORICA_HD inline float select(bool m, float a, float b) { return m ? a : b; }
 LORICA_HD inline double select(bool m, double a, double b) { return m ? a : b; }
 
+/// What row functors work on: a register, and on a device a block of threads. (Our tests let threads of a
+/// host play the block.)
+#if defined(__CUDACC__) || defined(LORICA_BLOCK_LANES)
+template <class M> using RowLanes = BlockLanes<M>;
+#else
+template <class M> using RowLanes = Lanes<M>;
+#endif
+/// A functor of rows that works on RowLanes says how long a row is; all others have a thread a row.
+template <class F>
+concept InRows = requires(const F& f) {
+  { f.cols() } -> std::same_as<index_t>;
+};
+
 /// The lanes a stored T is computed in.
 template <class T> using lanes_of = Lanes<arithmetic_t<T>>;
 
@@ -192,7 +209,7 @@ template <class V> LORICA_INLINE void store_rounded(bf16* p, V x) {
 }  // namespace detail
 
 /// p[0 .. left) into lanes, `fill` beyond; widens bf16.
-template <class V, class T>
+template <InRegister V, class T>
 LORICA_HD LORICA_INLINE V load(const T* p, index_t left, typename V::value_type fill = 0) {
   if constexpr (std::is_same_v<T, typename V::value_type>) {
     if (left >= V::width) return V::load(p);
@@ -206,7 +223,7 @@ LORICA_HD LORICA_INLINE V load(const T* p, index_t left, typename V::value_type 
   return x;
 }
 /// Lanes into p[0 .. left); rounds to T.
-template <class V, class T> LORICA_HD LORICA_INLINE void store(T* p, index_t left, V x) {
+template <InRegister V, class T> LORICA_HD LORICA_INLINE void store(T* p, index_t left, V x) {
   if constexpr (std::is_same_v<T, typename V::value_type>) {
     if (left >= V::width) return x.store(p);
   } else if constexpr (detail::halves_at_once<V, T>) {
@@ -218,17 +235,25 @@ template <class V, class T> LORICA_HD LORICA_INLINE void store(T* p, index_t lef
 }
 
 /// Sum over the lanes, as a fixed tree: the same whatever the optimiser does.
-template <class V> LORICA_HD LORICA_INLINE typename V::value_type sum(V x) {
+template <InRegister V> LORICA_HD LORICA_INLINE typename V::value_type sum(V x) {
   typename V::value_type t[V::width];
   for (int i = 0; i < V::width; ++i) t[i] = x[i];
   for (int half = V::width / 2; half > 0; half /= 2)
     for (int i = 0; i < half; ++i) t[i] += t[i + half];
   return t[0];
 }
+/// x, and 0 from lane `left` on.
+template <InRegister V> LORICA_HD LORICA_INLINE V first_of(V x, index_t left) {
+  for (int i = 0; i < V::width; ++i)
+    if (i >= left) x.set(i, typename V::value_type(0));
+  return x;
+}
+/// p_j += x, where p was last written by lanes that began at p.
+template <InRegister V, class T> LORICA_HD LORICA_INLINE void add_at(T* p, index_t j, T x) { p[j] += x; }
 template <class V> LORICA_HD LORICA_INLINE V larger(V a, V b) { return select(a > b, a, b); }
 template <class V> LORICA_HD LORICA_INLINE V smaller(V a, V b) { return select(a < b, a, b); }
 /// Largest over the lanes.
-template <class V> LORICA_HD LORICA_INLINE typename V::value_type largest(V x) {
+template <InRegister V> LORICA_HD LORICA_INLINE typename V::value_type largest(V x) {
   typename V::value_type m = x[0];
   for (int i = 1; i < V::width; ++i) m = x[i] > m ? x[i] : m;
   return m;

@@ -78,6 +78,7 @@ template <class T, int W> LORICA_HD LORICA_INLINE Lanes<T, W> exp(Lanes<T, W> x)
     return V((typename V::Vec)((Bits)p.v + ((Bits)n << 23)));
   }
 }
+template <class T> LORICA_HD LORICA_INLINE BlockLanes<T> exp(BlockLanes<T> x) { return exp(x.v); }
 
 /// x / (1 + exp(-x)) is x * sigmoid(x).
 template <class V> LORICA_HD LORICA_INLINE V sigmoid(V x) { return V(1) / (V(1) + exp(-x)); }

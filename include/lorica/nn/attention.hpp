@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /// @file lorica/nn/attention.hpp
 /// Self-attention as a policy of a block. An attention policy is made once a layer (weights) and once for the
-/// stack (shared: what all layers have in common, such as positions).
+/// stack (shared: what all layers have in common, such as positions). Called, it answers what its output
+/// linear `o` reads; the block calls that, on the rows that are read.
 #pragma once
 
 #include <lorica/autograd/shape_ops.hpp>
@@ -80,7 +81,7 @@ template <class Positions, class Projections> struct SelfAttention {
     std::optional<RmsNorm::weights<W>> q_norm, k_norm;
     Linear<W> o;
 
-    /// x [n, d] -> [n, d]. Rows of a past are seen as if they stood before those of x.
+    /// x [n, d] -> [n, heads dim], before o. Rows of a past are seen as if they stood before those of x.
     template <class P>
     Var<B> operator()(const Var<B>& x, const Batch<B>& batch,
                       const typename Positions::template state<B>& turned, P& policy) const {
@@ -90,9 +91,9 @@ template <class Positions, class Projections> struct SelfAttention {
       if (k_norm) k = (*k_norm)(k);
       q = turned(q, where);
       k = turned(k, where);
-      if (batch.past == nullptr) return o(attention(q, k, v, where, shape), where.offsets, policy);
+      if (batch.past == nullptr) return attention(q, k, v, where, shape);
       const auto [keys, values] = batch.past->append(layer, where.before, k, v);
-      return o(attention(q, keys, values, where, shape), where.offsets, policy);
+      return attention(q, keys, values, where, shape);
     }
     template <class F> void for_each_linear(F&& f) const {
       projections.for_each_linear(f);

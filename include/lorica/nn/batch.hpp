@@ -7,6 +7,8 @@
 #include <lorica/autograd/loss_ops.hpp>
 #include <lorica/nn/past.hpp>
 
+#include <optional>
+
 namespace lorica::nn {
 
 /// What a sequence as a whole is asked for; what does not apply stays as it is.
@@ -74,6 +76,24 @@ struct Sequences {
   }
 };
 
+/// Which rows are read of a model's last states, at least one of every sequence. A model that is told so
+/// computes no others beyond its last attention.
+template <Backend B> struct RowsRead {
+  Ragged<B> where;  // of these rows alone
+  RowIds<B> which;  // of the batch, rising
+  RowsRead(B& b, std::vector<index_t> offsets, std::vector<std::int32_t> rows)
+      : where(b, std::move(offsets)), which(b, std::move(rows)) {
+    expects(where.rows() == which.device.size(), "RowsRead: the offsets end at ", where.rows(),
+            ", there are ", which.device.size(), " rows");
+  }
+};
+
+/// Rows with a target, and what they are to say.
+template <Backend B> struct Answers {
+  RowsRead<B> rows;
+  Targets<B> targets;  // by these rows
+};
+
 /// The same, where a backend can read it. It must outlive the tapes it is used on, and so it does not move.
 /// With a past it is the next rows of that sequence, and runs once.
 template <Backend B> struct Batch {
@@ -82,8 +102,9 @@ template <Backend B> struct Batch {
   RowIds<B> places;  // of every row in its sequence
   RowIds<B> types;   // segment of every row
   Targets<B> targets;
-  std::vector<Label> labels;  // by sequence, or none
-  Past<B>* past;              // of its one sequence, or null
+  std::vector<Label> labels;          // by sequence, or none
+  Past<B>* past;                      // of its one sequence, or null
+  std::optional<Answers<B>> answers;  // where at least a quarter of the rows has no target
 
   Batch(B& b, const Sequences& s, Past<B>* continued = nullptr)
       : where(b, s.offsets, rows_before(s, continued)),
@@ -94,15 +115,52 @@ template <Backend B> struct Batch {
         labels(s.labels),
         past(continued) {
     for (index_t i = 0; i < s.count(); ++i) targets_in_.push_back(s.targets_in(i));
+    if (!s.labels.empty()) {
+      first_ = one_of_each(b, s, [](index_t begin, index_t) { return begin; });
+      last_ = one_of_each(b, s, [](index_t, index_t end) { return end - 1; });
+    }
+    if (past == nullptr && targets.count > 0 && 4 * targets.count <= 3 * s.rows()) answers = answers_of(b, s);
   }
   Batch(const Batch&) = delete;
   Batch& operator=(const Batch&) = delete;
   [[nodiscard]] index_t rows() const { return where.rows(); }
   /// Rows with a target in sequence s.
   [[nodiscard]] index_t targets_in(index_t s) const { return targets_in_[static_cast<std::size_t>(s)]; }
+  /// The rows that pooling reads, of a batch with labels; null: all.
+  [[nodiscard]] const RowsRead<B>* read_by(Pooling how) const {
+    const auto& ends = how == Pooling::first ? first_ : last_;
+    return how == Pooling::mean || !ends ? nullptr : &*ends;
+  }
 
  private:
   std::vector<index_t> targets_in_;
+  std::optional<RowsRead<B>> first_, last_;
+  /// row(begin, end) of every sequence
+  template <class F> static RowsRead<B> one_of_each(B& b, const Sequences& s, F row) {
+    std::vector<index_t> offsets = {0};
+    std::vector<std::int32_t> rows;
+    for (std::size_t i = 0; i + 1 < s.offsets.size(); ++i) {
+      rows.push_back(static_cast<std::int32_t>(row(s.offsets[i], s.offsets[i + 1])));
+      offsets.push_back(static_cast<index_t>(rows.size()));
+    }
+    return {b, std::move(offsets), std::move(rows)};
+  }
+  /// A sequence without a target is read at its last row.
+  static Answers<B> answers_of(B& b, const Sequences& s) {
+    std::vector<index_t> offsets = {0};
+    std::vector<std::int32_t> rows, wanted;
+    const auto read = [&](index_t i) {
+      rows.push_back(static_cast<std::int32_t>(i));
+      wanted.push_back(s.targets[static_cast<std::size_t>(i)]);
+    };
+    for (std::size_t i = 0; i + 1 < s.offsets.size(); ++i) {
+      for (index_t j = s.offsets[i]; j < s.offsets[i + 1]; ++j)
+        if (s.targets[static_cast<std::size_t>(j)] >= 0) read(j);
+      if (static_cast<index_t>(rows.size()) == offsets.back()) read(s.offsets[i + 1] - 1);
+      offsets.push_back(static_cast<index_t>(rows.size()));
+    }
+    return {RowsRead<B>(b, std::move(offsets), std::move(rows)), Targets<B>(b, wanted)};
+  }
   static index_t rows_before(const Sequences& s, const Past<B>* continued) {
     if (continued == nullptr) return 0;
     expects(s.count() == 1, "Batch: ", s.count(), " sequences continue one past, expected 1");

@@ -10,13 +10,13 @@
 namespace lorica::nn {
 
 /// r' = r + f(norm_1(r)), then r' + g(norm_2(r')): GPT-2, Llama. The residual stream stays in the master type
-/// from embedding to head.
+/// from embedding to head. `left`: the rows of the stream that f answers for.
 struct PreNorm {
   static constexpr bool final_norm = true;
-  template <Backend B, class Norm, class F, class G>
-  MasterVar<B> operator()(MasterVar<B> r, const Norm& norm_1, F f, const Norm& norm_2, G g) const {
+  template <Backend B, class Norm, class F, class G, class Left>
+  MasterVar<B> operator()(MasterVar<B> r, const Norm& norm_1, F f, const Norm& norm_2, G g, Left left) const {
     const Var<B> y = f(norm_1(r));
-    auto [sum, x] = norm_2.of_sum(std::move(r), y);
+    auto [sum, x] = norm_2.of_sum(left(std::move(r)), y);
     const Var<B> z = g(std::exchange(x, {}));
     return add(std::move(sum), z);
   }
@@ -24,12 +24,12 @@ struct PreNorm {
 /// r' = norm_1(r + f(r)), then norm_2(r' + g(r')): BERT.
 struct PostNorm {
   static constexpr bool final_norm = false;
-  template <Backend B, class Norm, class F, class G>
-  MasterVar<B> operator()(MasterVar<B> r, const Norm& norm_1, F f, const Norm& norm_2, G g) const {
+  template <Backend B, class Norm, class F, class G, class Left>
+  MasterVar<B> operator()(MasterVar<B> r, const Norm& norm_1, F f, const Norm& norm_2, G g, Left left) const {
     using T = typename B::scalar;
     using M = typename B::master;
     const Var<B> y = f(cast<T>(r));
-    r = norm_1.template of_sum<M>(std::move(r), y).second;
+    r = norm_1.template of_sum<M>(left(std::move(r)), y).second;
     const Var<B> z = g(cast<T>(r));
     return norm_2.template of_sum<M>(std::move(r), z).second;
   }
@@ -57,12 +57,19 @@ template <class Norm, class Attention, class FeedForward, class Residual, class 
     typename Norm::template weights<W> norm_2;
     typename FeedForward::template weights<W> feed_forward;
 
-    /// `shared`: what the attention's shared part began this pass with.
+    /// `shared`: what the attention's shared part began this pass with. With `read`, only these rows leave:
+    /// attention is where rows meet, so the others end before its output.
     template <class C, class P>
-    MasterVar<B> operator()(MasterVar<B> r, const Batch<B>& batch, const C& shared, P& policy) const {
+    MasterVar<B> operator()(MasterVar<B> r, const Batch<B>& batch, const C& shared, P& policy,
+                            const RowsRead<B>* read = nullptr) const {
+      const auto left = [read](auto v) { return read == nullptr ? std::move(v) : rows(v, read->which); };
+      const std::span<const index_t> offsets = (read == nullptr ? batch.where : read->where).offsets;
       return Residual{}(
-          std::move(r), norm_1, [&](const Var<B>& x) { return attention(x, batch, shared, policy); }, norm_2,
-          [&](const Var<B>& x) { return feed_forward(x, batch.where.offsets, policy); });
+          std::move(r), norm_1,
+          [&](const Var<B>& x) {
+            return attention.o(left(attention(x, batch, shared, policy)), offsets, policy);
+          },
+          norm_2, [&](const Var<B>& x) { return feed_forward(x, offsets, policy); }, left);
     }
     template <class F> void for_each_linear(F&& f) const {
       attention.for_each_linear(f);

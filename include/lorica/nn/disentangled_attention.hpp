@@ -81,7 +81,7 @@ struct DisentangledAttention {
     /// q and k where the table meets them: the same sites by another path, which keys what is drawn there.
     SiteInfo q_again, k_again;
 
-    /// x [n, d] -> [n, d]
+    /// x [n, d] -> [n, d], before o
     template <class P>
     Var<B> operator()(const Var<B>& x, const Batch<B>& batch, const context<B>& c, P& policy) const {
       const auto& where = batch.where;
@@ -91,8 +91,7 @@ struct DisentangledAttention {
       std::optional<Var<B>> table_keys, table_queries;
       if (content_to_position) table_keys = of_table(pos_k, k, k_again, c, policy);
       if (position_to_content) table_queries = of_table(pos_q, q, q_again, c, policy);
-      return o(disentangled_attention(queries, keys, values, table_keys, table_queries, where, c.rows, shape),
-               where.offsets, policy);
+      return disentangled_attention(queries, keys, values, table_keys, table_queries, where, c.rows, shape);
     }
     template <class F> void for_each_linear(F&& f) const {
       f(q);

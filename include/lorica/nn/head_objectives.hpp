@@ -9,6 +9,16 @@
 
 namespace lorica::nn {
 
+/// What a head answers to a batch, [sequences, outputs], or [n, outputs] without pooling. Of a batch with
+/// labels the last block computes the rows that the head pools, and no others.
+template <Backend B, class Model, class P>
+MasterVar<B> answers(Tape<B>& tape, const Model& model, const Head<B>& head, P& policy,
+                     const Batch<B>& batch) {
+  const auto pooling = head.config().pooling;
+  const RowsRead<B>* read = pooling ? batch.read_by(*pooling) : nullptr;
+  return head(states(tape, model, policy, batch, read), read == nullptr ? batch.where : read->where);
+}
+
 namespace detail {
 /// Objectives over a head that somebody else owns: its parameters train with the adapters.
 template <Backend B> struct OverHead {
@@ -16,11 +26,6 @@ template <Backend B> struct OverHead {
   template <class F> void for_each_parameter(F f) const { head->for_each_parameter(f); }
   void visit_state(StateVisitor<B>& v) const {
     head->for_each_parameter([&](Parameter<B>& p) { v.tensor(p.name, p.value); });
-  }
-  /// The head's answers, [sequences or n, outputs].
-  template <class Model, class P>
-  MasterVar<B> answers(Tape<B>& tape, const Model& model, P& policy, const Batch<B>& batch) const {
-    return (*head)(model.forward(tape, batch, policy), batch.where);
   }
   static const Label& label(const Batch<B>& batch, index_t s) {
     expects(s < static_cast<index_t>(batch.labels.size()), "objective: sequence ", s,
@@ -38,7 +43,7 @@ template <Backend B> struct Classification : detail::OverHead<B> {
     for (index_t s = 0; s < batch.where.sequences(); ++s) wanted.push_back(this->label(batch, s).category);
     Targets<B> targets(tape.backend(), wanted);
     const index_t count = targets.count;
-    return {category_loss(this->answers(tape, model, policy, batch), std::move(targets)), count};
+    return {category_loss(answers(tape, model, *this->head, policy, batch), std::move(targets)), count};
   }
   index_t targets_of(const Batch<B>& batch, index_t s) const { return this->label(batch, s).category >= 0; }
 };
@@ -52,7 +57,7 @@ template <Backend B> struct Regression : detail::OverHead<B> {
       wanted.push_back(double(this->label(batch, s).value));
     const auto count = static_cast<index_t>(wanted.size());
     const MasterTensor<B> values(tape.backend(), count, 1, wanted);
-    return {squared_error(this->answers(tape, model, policy, batch), values), count};
+    return {squared_error(answers(tape, model, *this->head, policy, batch), values), count};
   }
   index_t targets_of(const Batch<B>&, index_t) const { return 1; }
 };
@@ -70,9 +75,9 @@ template <Backend B> struct Span : detail::OverHead<B> {
       ends.push_back(l.last);
       count += (l.first >= 0) + (l.last >= 0);
     }
-    return {
-        span_loss(this->answers(tape, model, policy, batch), std::span(batch.where.offsets), std::span(ends)),
-        count};
+    return {span_loss(answers(tape, model, *this->head, policy, batch), std::span(batch.where.offsets),
+                      std::span(ends)),
+            count};
   }
   index_t targets_of(const Batch<B>& batch, index_t s) const {
     const Label& l = this->label(batch, s);

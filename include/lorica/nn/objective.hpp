@@ -15,6 +15,18 @@ template <Backend B> struct Loss {
   index_t count = 0;
 };
 
+/// The states of the rows that are read (null: of all), [rows, width]. A model whose forward does not take
+/// them computes every row.
+template <Backend B, class Model, class P>
+Var<B> states(Tape<B>& tape, const Model& model, P& policy, const Batch<B>& batch, const RowsRead<B>* read) {
+  if constexpr (requires { model.forward(tape, batch, policy, read); })
+    return model.forward(tape, batch, policy, read);
+  else {
+    auto all = model.forward(tape, batch, policy);
+    return read == nullptr ? all : rows(all, read->which);
+  }
+}
+
 /// loss(tape, model, policy, batch) -> Loss. targets_of(batch, s): how many targets sequence s has.
 template <class O, class Model, class B>
 concept Objective = Backend<B> &&
@@ -29,7 +41,9 @@ struct NextToken {
 
   template <Backend B, class Model, class P>
   Loss<B> loss(Tape<B>& tape, const Model& model, P& policy, const Batch<B>& batch) const {
-    return {cross_entropy(model.forward(tape, batch, policy), model.head(), batch.targets, chunk),
+    const auto& answers = batch.answers;
+    const auto h = states(tape, model, policy, batch, answers ? &answers->rows : nullptr);
+    return {cross_entropy(h, model.head(), answers ? answers->targets : batch.targets, chunk),
             batch.targets.count};
   }
   template <Backend B> index_t targets_of(const Batch<B>& batch, index_t s) const {

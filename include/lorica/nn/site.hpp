@@ -40,11 +40,16 @@ namespace fn {
 template <class M> struct RowNorm {
   MatrixRef<const M> w;
   M* norm;
+  LORICA_HD index_t cols() const { return w.cols; }
   LORICA_HD void operator()(index_t i) const {
-    M s = 0;
-    for (index_t j = 0; j < w.cols; ++j) s += w.row(i)[j] * w.row(i)[j];
+    using V = RowLanes<M>;
+    V squares(0);
+    for (index_t j = 0; j < w.cols; j += V::count()) {
+      const V v = load<V>(w.row(i) + j, w.cols - j);
+      squares += v * v;
+    }
     using std::sqrt;
-    norm[i] = sqrt(s);
+    norm[i] = sqrt(sum(squares));
   }
 };
 }  // namespace fn

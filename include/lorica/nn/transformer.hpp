@@ -76,29 +76,35 @@ template <Backend B, class BlockType, class Weight> class Transformer {
   Transformer(Transformer&&) = default;
   Transformer& operator=(Transformer&&) = default;
 
-  /// States after the last block (and the final norm, where the blocks have one), [n, width].
+  /// States after the last block (and the final norm, where the blocks have one), [n, width]; with `read`, of
+  /// these rows alone.
   /// The batch and the policy must outlive the tape, which says whether blocks are kept or computed again:
   /// all but the last, whose backward pass comes first. A batch with a past needs a model that continues().
-  template <class P> Var<B> forward(Tape<B>& tape, const Batch<B>& batch, P& policy) const {
+  template <class P>
+  Var<B> forward(Tape<B>& tape, const Batch<B>& batch, P& policy, const RowsRead<B>* read = nullptr) const {
     check(batch);
     MasterVar<B> r = embedded(tape, batch);
     const auto shared = detail::held(shared_->begin(tape, batch));
     for (std::size_t l = 0; l < blocks_.size(); ++l) {
-      const auto block = [&weights = blocks_[l], &batch, shared, &policy](MasterVar<B> x) {
-        return weights(std::move(x), batch, *shared, policy);
+      const bool last = l + 1 == blocks_.size();
+      const RowsRead<B>* leaving = last && !(l == 0 && stands_beside()) ? read : nullptr;
+      const auto block = [&weights = blocks_[l], &batch, shared, &policy, leaving](MasterVar<B> x) {
+        return weights(std::move(x), batch, *shared, policy, leaving);
       };
       const auto through = [&](MasterVar<B> x) {
-        const bool again = tape.blocks() == Blocks::recomputed && l + 1 < blocks_.size();
+        const bool again = tape.blocks() == Blocks::recomputed && !last;
         return again ? recomputed(std::move(x), block) : block(std::move(x));
       };
       if constexpr (with_beside)
-        if (l == 0 && beside_) {
+        if (l == 0 && stands_beside()) {
           const auto entered = cast<T>(r);
           r = (*beside_)(entered, through(std::move(r)), batch);
           continue;
         }
       r = through(std::move(r));
     }
+    // The only block of a model, with something beside it, let all of them pass.
+    if (read != nullptr && r.rows() > read->where.rows()) r = rows(r, read->which);
     if (final_norm_) return (*final_norm_)(r);
     return cast<T>(r);
   }
@@ -158,6 +164,12 @@ template <Backend B, class BlockType, class Weight> class Transformer {
 
  private:
   static constexpr bool with_beside = !std::same_as<typename BlockType::beside_type, Alone>;
+  [[nodiscard]] bool stands_beside() const {
+    if constexpr (with_beside)
+      return beside_.has_value();
+    else
+      return false;
+  }
   MasterVar<B> embedded(Tape<B>& tape, const Batch<B>& batch) const {
     MasterVar<B> r = embedding(tape, embedding_, batch.ids);
     if (positions_) r = add(std::move(r), embedding(tape, *positions_, batch.places));

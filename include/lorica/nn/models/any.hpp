@@ -31,8 +31,9 @@ template <Backend B, class Weight = Frozen<B>> class AnyModel {
   AnyModel(B& b, const AnyConfig& config, const Source& from)
       : held_(std::visit([&](const auto& c) { return built(b, c, from); }, config)) {}
 
-  template <class P> Var<B> forward(Tape<B>& tape, const Batch<B>& batch, P& policy) const {
-    return std::visit([&](const auto& m) { return m.forward(tape, batch, policy); }, held_);
+  template <class P>
+  Var<B> forward(Tape<B>& tape, const Batch<B>& batch, P& policy, const RowsRead<B>* read = nullptr) const {
+    return std::visit([&](const auto& m) { return m.forward(tape, batch, policy, read); }, held_);
   }
   [[nodiscard]] const auto& head() const {
     return std::visit(

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+/// @file lorica/gpu/launch.cuh
+/// A functor for every index, and a block of threads for every row. On CUDA both only queue their work, in
+/// the one stream that all work runs in; elsewhere Thrust does the loop.
+#pragma once
+
+#include <lorica/core/check.hpp>
+#include <lorica/core/lanes.hpp>
+
+#include <thrust/detail/config.h>
+#include <thrust/execution_policy.h>
+#include <thrust/for_each.h>
+#include <thrust/iterator/counting_iterator.h>
+
+#if THRUST_DEVICE_SYSTEM == THRUST_DEVICE_SYSTEM_CUDA
+#  include <lorica/gpu/cuda_check.cuh>
+#endif
+
+namespace lorica::gpu::detail {
+
+#if THRUST_DEVICE_SYSTEM == THRUST_DEVICE_SYSTEM_CUDA
+
+template <class F> __global__ void at_each_index(index_t n, F f) {
+  const index_t step = index_t(gridDim.x) * blockDim.x;
+  for (index_t i = index_t(blockIdx.x) * blockDim.x + threadIdx.x; i < n; i += step) f(i);
+}
+template <class F> __global__ void at_each_row(index_t n, F f) {
+  for (index_t i = blockIdx.x; i < n; i += gridDim.x) f(i);
+}
+
+/// f(i) for i in 0 .. n, at once.
+template <class F> void for_each_index(index_t n, F f) {
+  if (n <= 0) return;
+  constexpr index_t threads = 256, most = index_t(1) << 20;
+  const index_t blocks = std::min((n + threads - 1) / threads, most);
+  at_each_index<<<static_cast<unsigned>(blocks), threads>>>(n, f);
+  check(cudaGetLastError(), "a kernel over ", n, " indices (", name_of<F>(), ")");
+}
+/// f(i) for i in 0 .. n, a block of threads each where f is over RowLanes, else a thread.
+template <class F> void for_rows(index_t n, F f) {
+  if constexpr (InRows<F>) {
+    if (n <= 0) return;
+    // Four numbers a thread: enough in flight, and few enough threads to wait for each other.
+    index_t threads = 32;
+    while (threads < 512 && 4 * threads < f.cols()) threads *= 2;
+    const index_t blocks = std::min(n, index_t(1) << 20);
+    at_each_row<<<static_cast<unsigned>(blocks), static_cast<unsigned>(threads)>>>(n, f);
+    check(cudaGetLastError(), "a kernel over ", n, " rows of ", f.cols(), " (", name_of<F>(), ")");
+  } else {
+    for_each_index(n, f);
+  }
+}
+
+#else
+
+template <class F> void for_each_index(index_t n, F f) {
+  if (n > 0) thrust::for_each_n(thrust::device, thrust::counting_iterator<index_t>(0), n, f);
+}
+template <class F> void for_rows(index_t n, F f) { for_each_index(n, f); }
+
+#endif
+
+}  // namespace lorica::gpu::detail
