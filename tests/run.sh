@@ -23,5 +23,8 @@ if [ $long = ON ]; then need clang libomp-dev libclang-rt-dev libdnnl-dev; fi
 
 jobs=$(job_count)
 cmake --preset cpu -DLORICA_LONG_TESTS=$long
-cmake --build --preset cpu --parallel "$jobs"
+targets="checks programs"
+if [ $long = ON ]; then targets=all; fi  # benchmarks as well
+# shellcheck disable=SC2086
+cmake --build --preset cpu --parallel "$jobs" --target $targets
 exec ctest --preset cpu --parallel "$jobs"

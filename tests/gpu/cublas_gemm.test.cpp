@@ -47,6 +47,38 @@ TEMPLATE_TEST_CASE("cuBLAS computes what the loop computes", "[gpu][cublas_gemm]
       }
 }
 
+namespace {
+/// The error of C <- A B^T / 2 - C in these types, beside the loop's. A second run gives the same bits.
+template <class TA, class TB, class TC> double error_of_bf16() {
+  using B = gpu::ThrustBackend<bf16, gpu::CublasGemm>;
+  B b;
+  double worst = 0;
+  constexpr index_t shapes[][3] = {{1, 8, 64}, {129, 16, 768}, {300, 257, 511}, {16, 768, 300}};
+  for (const auto& [m, n, k] : shapes) {
+    const Tensor<B, TA> a(b, m, k, test::random_numbers(1, m * k));
+    const Tensor<B, TB> x(b, n, k, test::random_numbers(2, n * k));
+    const auto by = [&](const auto& policy) {
+      Tensor<B, TC> c(b, m, n, test::random_numbers(3, m * n));
+      policy.gemm(Trans::no, Trans::yes, 0.5f, a.cref(), x.cref(), -1.f, c.ref());
+      return c.template host<double>(b);
+    };
+    const gpu::CublasGemm fast;
+    const auto got = by(fast);
+    REQUIRE(by(fast) == got);
+    worst = std::max(worst, test::relative_error(got, by(gpu::LoopGemm{})));
+  }
+  return worst;
+}
+}  // namespace
+
+TEST_CASE("bf16 is multiplied on tensor cores, and what meets it is rounded", "[gpu][cublas_gemm]") {
+  CHECK(error_of_bf16<bf16, bf16, float>() < 1e-5);
+  CHECK(error_of_bf16<bf16, bf16, bf16>() < 1e-2);
+  CHECK(error_of_bf16<bf16, float, float>() < 1e-2);
+  CHECK(error_of_bf16<float, bf16, float>() < 1e-2);
+  CHECK(error_of_bf16<float, float, bf16>() < 1e-2);
+}
+
 TEST_CASE("what cuBLAS cannot express goes to the loop", "[gpu][cublas_gemm]") {
   using B = gpu::ThrustBackend<double, gpu::CublasGemm>;
   B b;

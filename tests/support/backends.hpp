@@ -4,10 +4,10 @@
 /// LORICA_DOUBLE_BACKENDS where finite differences want double:
 ///   TEMPLATE_TEST_CASE("...", "[...]", LORICA_BACKENDS) { TestType b; ... }
 /// Verbs and operations are tested on all of them. What is composed of operations says LORICA_SOME_BACKENDS:
-/// one of either kind, one of them with two scalars. LORICA_TEST_FEW_BACKENDS, of the presets that ask
-/// something else of the code (another compiler, sanitizers), gives those two to every test;
-/// LORICA_TEST_ONEDNN gives them the backends over oneDNN; LORICA_TEST_THRUST_ONLY, of the preset cpp, Thrust
-/// on one thread with rows by blocks of threads, as on a device.
+/// one of either kind, one of them with two scalars. LORICA_TEST_FEW_BACKENDS, of the preset clang, gives
+/// those two to every test, and LORICA_TEST_ONE_BACKEND, of the preset asan, the one: they ask something else
+/// of the code; LORICA_TEST_ONEDNN gives them the backends over oneDNN; LORICA_TEST_THRUST_ONLY, of the
+/// preset cpp, Thrust on one thread with rows by blocks of threads, as on a device.
 #pragma once
 
 #include "support/catch.hpp"
@@ -19,8 +19,9 @@
 #if defined(__CUDACC__)  // nvcc's turn: Eigen stays out of .cu
 #  include <lorica/gpu/cublas_gemm.cuh>
 #  define LORICA_DOUBLE_BACKENDS lorica::gpu::ThrustBackend<double>
-#  define LORICA_BACKENDS \
-    lorica::gpu::ThrustBackend<double>, (lorica::gpu::ThrustBackend<float, lorica::gpu::CublasGemm>)
+#  define LORICA_BACKENDS                                         \
+    (lorica::gpu::ThrustBackend<float, lorica::gpu::CublasGemm>), \
+        (lorica::gpu::ThrustBackend<lorica::bf16, lorica::gpu::CublasGemm>)
 #  define LORICA_SOME_BACKENDS LORICA_BACKENDS
 #elif defined(LORICA_TEST_ONEDNN)
 #  include <lorica/cpu/onednn_gemm.hpp>
@@ -35,9 +36,8 @@
 #  include "support/block.hpp"
 #  include "support/eigen_products.hpp"
 #  define LORICA_DOUBLE_BACKENDS lorica::test::BlockBackend<double>
-#  define LORICA_BACKENDS                                                            \
-    lorica::test::BlockBackend<double>, (lorica::test::BlockBackend<float, double>), \
-        lorica::test::BlockBackend<lorica::bf16>
+#  define LORICA_BACKENDS \
+    (lorica::test::BlockBackend<float, double>), lorica::test::BlockBackend<lorica::bf16>
 #  define LORICA_SOME_BACKENDS (lorica::test::BlockBackend<float, double>)
 #else
 #  include <lorica/cpu/eigen_backend.hpp>
@@ -59,7 +59,14 @@
       (lorica::cpu::EigenBackend<float, lorica::cpu::EigenGemm, double>), lorica::cpu::EigenBackend<double>
 #  endif
 #endif
-#if defined(LORICA_TEST_FEW_BACKENDS)
+#if defined(LORICA_TEST_ONE_BACKEND)
+#  undef LORICA_BACKENDS
+#  undef LORICA_SOME_BACKENDS
+#  undef LORICA_DOUBLE_BACKENDS
+#  define LORICA_BACKENDS (lorica::cpu::EigenBackend<float, lorica::cpu::EigenGemm, double>)
+#  define LORICA_SOME_BACKENDS LORICA_BACKENDS
+#  define LORICA_DOUBLE_BACKENDS lorica::cpu::EigenBackend<double>
+#elif defined(LORICA_TEST_FEW_BACKENDS)
 #  undef LORICA_BACKENDS
 #  define LORICA_BACKENDS LORICA_SOME_BACKENDS
 #endif

@@ -7,6 +7,8 @@
 
 #include <lorica/core/matrix.hpp>
 
+#include <compare>
+
 namespace lorica::gpu {
 
 /// What to tell the BLAS; "first" is B's memory, "second" A's.
@@ -14,6 +16,7 @@ struct ColumnMajor {
   Trans first = Trans::no, second = Trans::no;
   index_t m = 0, n = 0, k = 0;
   index_t ld_first = 1, ld_second = 1, ld_result = 1;
+  auto operator<=>(const ColumnMajor&) const = default;
 };
 
 /// Whether a BLAS can express these rows: none overlaps the next.

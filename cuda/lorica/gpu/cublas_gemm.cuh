@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: MIT
 /// @file lorica/gpu/cublas_gemm.cuh
-/// GEMM by cuBLAS, for CUDA only. Where all types are float, or all double; other mixtures fall back to
-/// LoopGemm.
+/// GEMM by cuBLASLt, for CUDA only: where all types are float or all double, and mixtures of bf16 and float.
+/// What else there is falls back to LoopGemm.
 #pragma once
 
-#include <lorica/gpu/column_major.cuh>
+#include <lorica/gpu/cublas_lt.cuh>
 #include <lorica/gpu/thrust_backend.cuh>
-
-#include <cublas_v2.h>
 
 #include <concepts>
 #include <memory>
 
 namespace lorica::gpu {
 
-/// Owns a cuBLAS handle; copies share it. Float products stay float: TF32 is never switched on.
+/// Copies share a handle. Float products stay float: TF32 is never switched on. Tensor cores multiply bf16
+/// with bf16 and sum in float: where bf16 and float meet, the float operand is rounded first (an adapter's
+/// factor, or what is as narrow as its rank), and what is summed stays float.
 class CublasGemm : public IdentityPacking {
  public:
   /// C <- alpha op(A) op(B) + beta C
@@ -22,44 +22,50 @@ class CublasGemm : public IdentityPacking {
   void gemm(Trans ta, Trans tb, S alpha, MatrixRef<const TA> a, MatrixRef<const TB> b, S beta,
             MatrixRef<TC> c) const {
     constexpr bool same = std::same_as<S, TA> && std::same_as<S, TB> && std::same_as<S, TC>;
+    constexpr bool of_bf16 = std::same_as<S, float> && one_of_two<TA> && one_of_two<TB> && one_of_two<TC> &&
+                             (std::same_as<TA, bf16> || std::same_as<TB, bf16> || std::same_as<TC, bf16>);
+    if (c.size() == 0) return;
     if constexpr (same && (std::same_as<S, float> || std::same_as<S, double>)) {
-      if (c.size() == 0) return;
-      if (has_leading_dimension(a) && has_leading_dimension(b) && has_leading_dimension(c)) {
-        const ColumnMajor call = column_major(ta, tb, a, b, c);
-        check(product(call, alpha, b.data, a.data, beta, c.data), "gemm by cuBLAS: C ", c.shape(), " from A ",
-              a.shape(), ta == Trans::no ? "" : " transposed", " and B ", b.shape(),
-              tb == Trans::no ? "" : " transposed");
-        return;
-      }
+      if (product(ta, tb, alpha, a, b, beta, c)) return;
+    } else if constexpr (of_bf16) {
+      Buffer<bf16> of_a, of_b;
+      if (product(ta, tb, alpha, rounded(a, of_a), rounded(b, of_b), beta, c)) return;
     }
     LoopGemm{}.gemm(ta, tb, alpha, a, b, beta, c);
   }
 
  private:
-  static cublasOperation_t op(Trans t) { return t == Trans::no ? CUBLAS_OP_N : CUBLAS_OP_T; }
-  cublasStatus_t product(const ColumnMajor& p, float alpha, const float* x, const float* y, float beta,
-                         float* z) const {
-    return cublasSgemm_64(handle_.get(), op(p.first), op(p.second), p.m, p.n, p.k, &alpha, x, p.ld_first, y,
-                          p.ld_second, &beta, z, p.ld_result);
+  template <class T> static constexpr bool one_of_two = std::same_as<T, bf16> || std::same_as<T, float>;
+
+  /// False: this is the loop's.
+  template <class S, class TA, class TB, class TC>
+  bool product(Trans ta, Trans tb, S alpha, MatrixRef<const TA> a, MatrixRef<const TB> b, S beta,
+               MatrixRef<TC> c) const {
+    const ColumnMajor call = column_major(ta, tb, a, b, c);
+    if (call.k == 0 || !has_leading_dimension(a) || !has_leading_dimension(b) || !has_leading_dimension(c))
+      return false;
+    try {
+      return lt_->multiply(call, alpha, b.data, a.data, beta, c.data);
+    } catch (const DeviceError& e) {
+      throw DeviceError(message("gemm by cuBLAS: C ", c.shape(), " from A ", a.shape(),
+                                ta == Trans::no ? "" : " transposed", " and B ", b.shape(),
+                                tb == Trans::no ? "" : " transposed", ": ", e.what()));
+    }
   }
-  cublasStatus_t product(const ColumnMajor& p, double alpha, const double* x, const double* y, double beta,
-                         double* z) const {
-    return cublasDgemm_64(handle_.get(), op(p.first), op(p.second), p.m, p.n, p.k, &alpha, x, p.ld_first, y,
-                          p.ld_second, &beta, z, p.ld_result);
-  }
-  template <class... Doing> static void check(cublasStatus_t status, const Doing&... doing) {
-    if (status != CUBLAS_STATUS_SUCCESS) throw Error(message(doing..., ": ", cublasGetStatusString(status)));
-  }
-  static std::shared_ptr<cublasContext> create() {
-    cublasHandle_t handle = nullptr;
-    check(cublasCreate(&handle), "cublasCreate");
-    return {handle, [](cublasHandle_t h) { cublasDestroy(h); }};
+  static MatrixRef<const bf16> rounded(MatrixRef<const bf16> x, Buffer<bf16>&) { return x; }
+  MatrixRef<const bf16> rounded(MatrixRef<const float> x, Buffer<bf16>& room) const {
+    room = Buffer<bf16>(pool_, x.size());
+    const MatrixRef<bf16> to(room.data(), x.rows, x.cols);
+    detail::for_each_index(x.size(), detail::CopyElement<float, bf16>{x, to});
+    return to;
   }
 
-  std::shared_ptr<cublasContext> handle_ = create();
+  std::shared_ptr<CublasLt> lt_ = std::make_shared<CublasLt>();
+  std::shared_ptr<Pool> pool_ =
+      std::make_shared<Pool>();  // of rounded operands, until their product is queued
 };
 
 static_assert(Backend<ThrustBackend<float, CublasGemm>> && Backend<ThrustBackend<double, CublasGemm>> &&
-              Backend<ThrustBackend<float, CublasGemm, double>>);
+              Backend<ThrustBackend<float, CublasGemm, double>> && Backend<ThrustBackend<bf16, CublasGemm>>);
 
 }  // namespace lorica::gpu

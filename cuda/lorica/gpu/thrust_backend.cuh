@@ -95,11 +95,11 @@ template <class T, class U, class M> struct ColumnDot {
     d[j] = beta == M(0) ? s : s + beta * d[j];
   }
 };
-template <class T> struct CopyElement {
-  MatrixRef<const T> from;
-  MatrixRef<T> to;
+template <class From, class To> struct CopyElement {
+  MatrixRef<const From> from;
+  MatrixRef<To> to;
   LORICA_HD void operator()(index_t i) const {
-    to.row(i / to.cols)[i % to.cols] = from.row(i / to.cols)[i % to.cols];
+    to.row(i / to.cols)[i % to.cols] = convert<To>(from.row(i / to.cols)[i % to.cols]);
   }
 };
 /// Ascending, whatever is not a number last.
@@ -153,7 +153,7 @@ template <Scalar T, class Gemm = LoopGemm, Scalar Master = arithmetic_t<T>> clas
   void unpack(const packed& p, MatrixRef<T> w) {
     const MatrixRef<const T> from = gemm_.unpacked(p);
     expects_shape("unpack", "W", w.shape(), from.shape());
-    detail::for_each_index(w.size(), detail::CopyElement<T>{from, w});
+    detail::for_each_index(w.size(), detail::CopyElement<T, T>{from, w});
   }
   template <class TY>
   void multiply(MatrixRef<const T> x, const packed& w, Trans t, Master beta, MatrixRef<TY> y) {

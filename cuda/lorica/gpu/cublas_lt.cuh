@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: MIT
+/// @file lorica/gpu/cublas_lt.cuh
+/// Products by cuBLASLt, for CUDA only: how a product is best done is asked once for each of its kind, and
+/// kept.
+#pragma once
+
+#include <lorica/core/bf16.hpp>
+#include <lorica/gpu/column_major.cuh>
+#include <lorica/gpu/cuda_check.cuh>
+
+#include <cublasLt.h>
+
+#include <compare>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <type_traits>
+
+namespace lorica::gpu {
+
+namespace detail {
+inline void check(cublasStatus_t status, const char* doing) {
+  if (status != CUBLAS_STATUS_SUCCESS)
+    throw DeviceError(message(doing, ": ", cublasLtGetStatusString(status)));
+}
+
+/// What cuBLAS calls a type.
+template <class T> inline constexpr cudaDataType_t cuda_type = CUDA_R_32F;
+template <> inline constexpr cudaDataType_t cuda_type<double> = CUDA_R_64F;
+template <> inline constexpr cudaDataType_t cuda_type<bf16> = CUDA_R_16BF;
+
+/// Destroys by a function of cuBLASLt's.
+template <auto destroy> struct Destroy {
+  template <class T> void operator()(T* t) const { destroy(t); }
+};
+using MatmulDesc =
+    std::unique_ptr<std::remove_pointer_t<cublasLtMatmulDesc_t>, Destroy<cublasLtMatmulDescDestroy>>;
+using MatrixLayout =
+    std::unique_ptr<std::remove_pointer_t<cublasLtMatrixLayout_t>, Destroy<cublasLtMatrixLayoutDestroy>>;
+using MatmulPreference = std::unique_ptr<std::remove_pointer_t<cublasLtMatmulPreference_t>,
+                                         Destroy<cublasLtMatmulPreferenceDestroy>>;
+}  // namespace detail
+
+/// A handle of cuBLASLt with all it has been asked for. Sums are float (of double: double); TF32 is never
+/// used.
+class CublasLt {
+ public:
+  /// Room that a product may use; what NVIDIA advises for Hopper.
+  static constexpr std::size_t workspace_bytes = std::size_t(32) << 20;
+
+  CublasLt() {
+    cublasLtHandle_t handle = nullptr;
+    detail::check(cublasLtCreate(&handle), "cublasLtCreate");
+    handle_.reset(handle);
+    void* room = nullptr;
+    detail::check(cudaMalloc(&room, workspace_bytes), "room for cuBLASLt, ", workspace_bytes, " bytes");
+    workspace_.reset(room);
+  }
+
+  /// z <- alpha op(x) op(y) + beta z, by columns; false where cuBLASLt knows no way. S: float, or double.
+  template <class S, class X, class Y, class Z>
+  bool multiply(const ColumnMajor& p, S alpha, const X* x, const Y* y, S beta, Z* z) {
+    const Kind kind{p,
+                    detail::cuda_type<X>,
+                    detail::cuda_type<Y>,
+                    detail::cuda_type<Z>,
+                    std::is_same_v<S, double>,
+                    alignment(x),
+                    alignment(y),
+                    alignment(z)};
+    auto found = plans_.find(kind);
+    if (found == plans_.end()) found = plans_.emplace(kind, planned(kind)).first;
+    const Plan& plan = found->second;
+    if (!plan.known) return false;
+    detail::check(cublasLtMatmul(handle_.get(), plan.how.get(), &alpha, x, plan.x.get(), y, plan.y.get(),
+                                 &beta, z, plan.z.get(), z, plan.z.get(), &plan.algorithm, workspace_.get(),
+                                 workspace_bytes, nullptr),
+                  "cublasLtMatmul");
+    return true;
+  }
+
+ private:
+  /// All that a plan depends on.
+  struct Kind {
+    ColumnMajor call;
+    cudaDataType_t x, y, z;
+    bool in_double;
+    std::uint32_t align_x, align_y, align_z;  // bytes
+    auto operator<=>(const Kind&) const = default;
+  };
+  struct Plan {
+    detail::MatmulDesc how;
+    detail::MatrixLayout x, y, z;
+    cublasLtMatmulAlgo_t algorithm;
+    bool known = false;
+  };
+  struct Free {
+    void operator()(void* p) const { cudaFree(p); }
+  };
+
+  static std::uint32_t alignment(const void* p) {
+    const auto at = reinterpret_cast<std::uintptr_t>(p);
+    std::uint32_t bytes = 256;
+    while (at % bytes != 0) bytes /= 2;
+    return bytes;
+  }
+  static detail::MatrixLayout layout(cudaDataType_t type, index_t rows, index_t cols, index_t ld) {
+    cublasLtMatrixLayout_t made = nullptr;
+    detail::check(cublasLtMatrixLayoutCreate(&made, type, static_cast<std::uint64_t>(rows),
+                                             static_cast<std::uint64_t>(cols), ld),
+                  "cublasLtMatrixLayoutCreate");
+    return detail::MatrixLayout(made);
+  }
+  Plan planned(const Kind& k) const {
+    const ColumnMajor& p = k.call;
+    Plan plan;
+    cublasLtMatmulDesc_t how = nullptr;
+    detail::check(cublasLtMatmulDescCreate(&how, k.in_double ? CUBLAS_COMPUTE_64F : CUBLAS_COMPUTE_32F,
+                                           k.in_double ? CUDA_R_64F : CUDA_R_32F),
+                  "cublasLtMatmulDescCreate");
+    plan.how.reset(how);
+    const auto op = [](Trans t) { return t == Trans::no ? CUBLAS_OP_N : CUBLAS_OP_T; };
+    const cublasOperation_t first = op(p.first), second = op(p.second);
+    detail::check(cublasLtMatmulDescSetAttribute(how, CUBLASLT_MATMUL_DESC_TRANSA, &first, sizeof first),
+                  "cublasLtMatmulDescSetAttribute");
+    detail::check(cublasLtMatmulDescSetAttribute(how, CUBLASLT_MATMUL_DESC_TRANSB, &second, sizeof second),
+                  "cublasLtMatmulDescSetAttribute");
+    plan.x = p.first == Trans::no ? layout(k.x, p.m, p.k, p.ld_first) : layout(k.x, p.k, p.m, p.ld_first);
+    plan.y = p.second == Trans::no ? layout(k.y, p.k, p.n, p.ld_second) : layout(k.y, p.n, p.k, p.ld_second);
+    plan.z = layout(k.z, p.m, p.n, p.ld_result);
+
+    cublasLtMatmulPreference_t made = nullptr;
+    detail::check(cublasLtMatmulPreferenceCreate(&made), "cublasLtMatmulPreferenceCreate");
+    const detail::MatmulPreference preference(made);
+    const auto prefer = [&](cublasLtMatmulPreferenceAttributes_t what, auto value) {
+      detail::check(cublasLtMatmulPreferenceSetAttribute(made, what, &value, sizeof value),
+                    "cublasLtMatmulPreferenceSetAttribute");
+    };
+    prefer(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, workspace_bytes);
+    prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, k.align_x);
+    prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, k.align_y);
+    prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, k.align_z);
+    prefer(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, k.align_z);
+    cublasLtMatmulHeuristicResult_t best = {};
+    int count = 0;
+    const auto status = cublasLtMatmulAlgoGetHeuristic(handle_.get(), how, plan.x.get(), plan.y.get(),
+                                                       plan.z.get(), plan.z.get(), made, 1, &best, &count);
+    if (status == CUBLAS_STATUS_NOT_SUPPORTED || (status == CUBLAS_STATUS_SUCCESS && count == 0)) return plan;
+    detail::check(status, "cublasLtMatmulAlgoGetHeuristic");
+    plan.algorithm = best.algo;
+    plan.known = true;
+    return plan;
+  }
+
+  std::unique_ptr<std::remove_pointer_t<cublasLtHandle_t>, detail::Destroy<cublasLtDestroy>> handle_;
+  std::unique_ptr<void, Free> workspace_;
+  std::map<Kind, Plan> plans_;
+};
+
+}  // namespace lorica::gpu
