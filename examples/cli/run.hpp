@@ -12,6 +12,7 @@
 #include <lorica/train/estimate.hpp>
 
 #include <filesystem>
+#include <optional>
 
 namespace lorica::cli {
 
@@ -124,9 +125,10 @@ class Model : public Subject {
 
 /// What a model computes with, as the command line has it.
 struct Compute {
+  std::string device = "cpu";  // cpu, cuda; auto is cuda where there is a GPU to compute on
   std::string precision =
       "fp32";                 // of weights and activations: fp32, bf16; auto is bf16 where that is faster
-  std::string gemm = "auto";  // products: eigen, onednn; auto is Eigen for fp32, oneDNN for bf16
+  std::string gemm = "auto";  // products on a CPU: eigen, onednn; auto is Eigen for fp32, oneDNN for bf16
 };
 /// The default in words, as Model::backend says it.
 inline constexpr const char* usual_backend = "float, products by Eigen";
@@ -140,6 +142,9 @@ std::unique_ptr<Model> eigen(const std::filesystem::path& folder);
 std::unique_ptr<Model> onednn(const std::filesystem::path& folder);
 std::unique_ptr<Model> onednn_bf16(const std::filesystem::path& folder);
 bool has_bf16();  // whether the processor computes with it, as oneDNN sees it
+std::unique_ptr<Model> cuda(const std::filesystem::path& folder);
+std::unique_ptr<Model> cuda_bf16(const std::filesystem::path& folder);
+std::optional<std::string> why_no_cuda();  // nothing: there is a GPU
 }  // namespace on
 
 }  // namespace lorica::cli

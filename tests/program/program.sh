@@ -123,6 +123,12 @@ done
 close "--precision auto" "$(on --precision auto)" "$after"
 same "what is said of it" "$(score | head -1)" "backend: float, products by Eigen"
 says "--precision is 'fp16', expected fp32, bf16 or auto" score --precision fp16
+says "--device is 'tpu', expected cpu, cuda or auto" score --device tpu
+if ! score --device cuda >said.txt 2>err.txt; then
+  grep -q "^lorica: --device cuda: .*; expected cpu, or auto, which falls back to it" err.txt || fault "no GPU: $(cat err.txt)"
+  same "the CPU instead of a GPU" "$(on --device auto)" "$after"
+  score --device auto 2>&1 >said.txt | grep -q "^lorica: computing on the CPU: " || fault "--device auto does not say why"
+fi
 says "--gemm is 'mkl', expected eigen, onednn or auto" score --gemm mkl
 says "Eigen has no products of bf16; expected --gemm onednn or auto" score --precision bf16 --gemm eigen
 if score --gemm onednn >said.txt 2>err.txt; then

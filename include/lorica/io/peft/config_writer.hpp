@@ -35,11 +35,11 @@ inline void check_schedule(const AdaLoraConfig& a) {
   expects(a.orth_reg_weight >= 0, "adapter_config.json: orth_reg_weight is ", a.orth_reg_weight,
           ", expected at least 0");
   if (!a.kept) return;
-  for (const auto& [module, kept] : *a.kept) {
-    expects(static_cast<index_t>(kept.size()) == a.init_r, "adapter_config.json: rank_pattern of ", module,
+  for (const auto& [name, kept] : *a.kept) {
+    expects(static_cast<index_t>(kept.size()) == a.init_r, "adapter_config.json: rank_pattern of ", name,
             " has ", kept.size(), " entries, expected init_r = ", a.init_r);
     expects(
-        module.find("default") == std::string::npos, "adapter_config.json: the module ", module,
+        name.find("default") == std::string::npos, "adapter_config.json: the module ", name,
         " has \"default\" in its name, with which PEFT cannot read a rank_pattern; expected save_as_lora");
   }
 }
