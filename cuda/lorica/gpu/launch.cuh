@@ -20,11 +20,11 @@ namespace lorica::gpu::detail {
 
 #if THRUST_DEVICE_SYSTEM == THRUST_DEVICE_SYSTEM_CUDA
 
-template <class F> __global__ void at_each_index(index_t n, F f) {
+template <class F> __global__ void at_each_index(index_t n, const __grid_constant__ F f) {
   const index_t step = index_t(gridDim.x) * blockDim.x;
   for (index_t i = index_t(blockIdx.x) * blockDim.x + threadIdx.x; i < n; i += step) f(i);
 }
-template <class F> __global__ void at_each_row(index_t n, F f) {
+template <class F> __global__ void at_each_row(index_t n, const __grid_constant__ F f) {
   for (index_t i = blockIdx.x; i < n; i += gridDim.x) f(i);
 }
 

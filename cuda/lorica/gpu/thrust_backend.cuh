@@ -8,6 +8,7 @@
 #include <lorica/core/backend.hpp>
 #include <lorica/gpu/buffer.cuh>
 #include <lorica/gpu/loop_gemm.cuh>
+#include <lorica/gpu/sweep.cuh>
 
 #include <thrust/copy.h>
 #include <thrust/device_ptr.h>
@@ -171,6 +172,10 @@ template <Scalar T, class Gemm = LoopGemm, Scalar Master = arithmetic_t<T>> clas
   // --- rows ---
   template <class F> void for_rows(index_t n, F f) { detail::for_rows(n, f); }
   template <class F> void for_each_index(index_t n, F f) { detail::for_each_index(n, f); }
+
+  // --- fast paths ---
+  /// All parts in one launch, or a few.
+  template <class F> void sweep(std::span<const SweepPart<F>> parts) { detail::sweep(parts); }
 
   // --- reductions ---
   template <class U> [[nodiscard]] double sum(const U* x, index_t n) {
