@@ -27,9 +27,9 @@ foreach(_header IN LISTS _headers)
     if(_text MATCHES "<(thrust|cub|cuda)[/_a-z]*|thrust::|cub::|cuda(Stream|Malloc|Memcpy|Free|Error)|cublas")
       list(APPEND _faults "${_name}: '${CMAKE_MATCH_0}' belongs under cuda/")
     endif()
-    if(NOT _name MATCHES "/core/(config|lanes|block_lanes)\\.hpp$" AND
+    if(NOT _name MATCHES "/core/(config|lanes|block)\\.hpp$" AND
        _text MATCHES "__(CUDACC|CUDA_ARCH|NVCC|host|device|global)__")
-      list(APPEND _faults "${_name}: '${CMAKE_MATCH_0}': only core/config.hpp, core/lanes.hpp and core/block_lanes.hpp ask which compiler is reading")
+      list(APPEND _faults "${_name}: '${CMAKE_MATCH_0}': only core/config.hpp, core/lanes.hpp and core/block.hpp ask which compiler is reading")
     endif()
   endif()
 

@@ -9,8 +9,8 @@
 
 #include <ucontext.h>
 
-#include <array>
 #include <functional>
+#include <limits>
 #include <stdexcept>
 #include <vector>
 
@@ -25,10 +25,12 @@ class Block {
     for (auto& t : threads_) t.stack.resize(std::size_t(1) << 18);
   }
 
-  /// All threads do `work`.
-  void run(const std::function<void()>& work) {
-    auto& block = lorica::detail::host_block;
-    block = {static_cast<index_t>(threads_.size()), 0, wait, shared_.data()};
+  /// All threads do `work`, with that much memory in common.
+  void run(std::size_t bytes, const std::function<void()>& work) {
+    auto& block = lorica::block::host;
+    // Nobody may rely on what a device leaves in it.
+    memory_.assign(bytes / sizeof(double) + 1, std::numeric_limits<double>::quiet_NaN());
+    block = {static_cast<index_t>(threads_.size()), 0, wait, shared_.data(), memory_.data()};
     playing_ = this;
     work_ = &work;
     for (auto& t : threads_) {
@@ -60,10 +62,10 @@ class Block {
   };
   static void begin() {
     (*playing_->work_)();
-    playing_->threads_[static_cast<std::size_t>(lorica::detail::host_block.thread)].ended = true;
+    playing_->threads_[static_cast<std::size_t>(lorica::block::host.thread)].ended = true;
   }
   static void wait() {
-    auto& own = playing_->threads_[static_cast<std::size_t>(lorica::detail::host_block.thread)];
+    auto& own = playing_->threads_[static_cast<std::size_t>(lorica::block::host.thread)];
     swapcontext(&own.at, &playing_->back_);
   }
 
@@ -71,7 +73,7 @@ class Block {
   const std::function<void()>* work_ = nullptr;
   ucontext_t back_ = {};
   std::vector<Thread> threads_;
-  std::vector<double> shared_;
+  std::vector<double> shared_, memory_;
 };
 
 /// Thrust's backend with rows as a device does them, each by a block of three threads: a number that divides
@@ -81,15 +83,25 @@ class BlockBackend : public gpu::ThrustBackend<T, gpu::LoopGemm, Master> {
  public:
   template <class F> void for_rows(index_t n, F f) {
     if constexpr (InRows<F>) {
-      block_->run([n, &f] {
+      block_->run(0, [n, &f] {
         for (index_t i = 0; i < n; ++i) f(i);
       });
     } else {
       gpu::ThrustBackend<T, gpu::LoopGemm, Master>::for_rows(n, f);
     }
   }
+  void attention(const AttentionCall<T, Master>& c) { this->attend(c, Blocks{*block_}); }
+  void attention_gradient(const AttentionGradientCall<T, Master>& c) {
+    this->attend_back(c, Blocks{*block_});
+  }
 
  private:
+  struct Blocks {
+    Block& block;
+    template <class F> void operator()(index_t n, const F& f) const {
+      for (index_t i = 0; i < n; ++i) block.run(f.bytes(), [i, &f] { f(i); });
+    }
+  };
   std::shared_ptr<Block> block_ = std::make_shared<Block>(3);
 };
 

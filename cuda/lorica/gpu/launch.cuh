@@ -12,6 +12,9 @@
 #include <thrust/for_each.h>
 #include <thrust/iterator/counting_iterator.h>
 
+#include <algorithm>
+#include <vector>
+
 #if THRUST_DEVICE_SYSTEM == THRUST_DEVICE_SYSTEM_CUDA
 #  include <lorica/gpu/cuda_check.cuh>
 #endif
@@ -24,6 +27,7 @@ template <class F> __global__ void at_each_index(index_t n, const __grid_constan
   const index_t step = index_t(gridDim.x) * blockDim.x;
   for (index_t i = index_t(blockIdx.x) * blockDim.x + threadIdx.x; i < n; i += step) f(i);
 }
+template <class F> __global__ void at_each_block(const __grid_constant__ F f) { f(blockIdx.x); }
 template <class F> __global__ void at_each_row(index_t n, const __grid_constant__ F f) {
   for (index_t i = blockIdx.x; i < n; i += gridDim.x) f(i);
 }
@@ -50,6 +54,19 @@ template <class F> void for_rows(index_t n, F f) {
     for_each_index(n, f);
   }
 }
+/// f(i) for i in 0 .. n, by blocks of 256 threads with f.bytes() of memory each.
+struct Blocks {
+  template <class F> void operator()(index_t n, const F& f) const {
+    if (n <= 0) return;
+    const std::size_t bytes = f.bytes();
+    if (bytes > (std::size_t(48) << 10))  // more has to be asked for
+      check(cudaFuncSetAttribute(at_each_block<F>, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                 static_cast<int>(bytes)),
+            bytes, " bytes of shared memory for a block (", name_of<F>(), ")");
+    at_each_block<<<static_cast<unsigned>(n), 256, bytes>>>(f);
+    check(cudaGetLastError(), "a kernel of ", n, " blocks (", name_of<F>(), ")");
+  }
+};
 
 #else
 
@@ -57,6 +74,20 @@ template <class F> void for_each_index(index_t n, F f) {
   if (n > 0) thrust::for_each_n(thrust::device, thrust::counting_iterator<index_t>(0), n, f);
 }
 template <class F> void for_rows(index_t n, F f) { for_each_index(n, f); }
+
+/// A block of one thread, with the memory it wants.
+template <class F> struct AloneInBlock {
+  F f;
+  void operator()(index_t i) const {
+    thread_local std::vector<double> room;
+    room.resize(std::max(room.size(), f.bytes() / sizeof(double) + 1));
+    block::host.memory = room.data();
+    f(i);
+  }
+};
+struct Blocks {
+  template <class F> void operator()(index_t n, const F& f) const { for_each_index(n, AloneInBlock<F>{f}); }
+};
 
 #endif
 

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <lorica/core/backend.hpp>
+#include <lorica/gpu/attention.cuh>
 #include <lorica/gpu/buffer.cuh>
 #include <lorica/gpu/loop_gemm.cuh>
 #include <lorica/gpu/sweep.cuh>
@@ -176,6 +177,9 @@ template <Scalar T, class Gemm = LoopGemm, Scalar Master = arithmetic_t<T>> clas
   // --- fast paths ---
   /// All parts in one launch, or a few.
   template <class F> void sweep(std::span<const SweepPart<F>> parts) { detail::sweep(parts); }
+  /// In tiles; see gpu/attention.cuh.
+  void attention(const AttentionCall<T, Master>& c) { attend(c, detail::Blocks{}); }
+  void attention_gradient(const AttentionGradientCall<T, Master>& c) { attend_back(c, detail::Blocks{}); }
 
   // --- reductions ---
   template <class U> [[nodiscard]] double sum(const U* x, index_t n) {
@@ -200,7 +204,26 @@ template <Scalar T, class Gemm = LoopGemm, Scalar Master = arithmetic_t<T>> clas
     return convert<double>(found);
   }
 
+ protected:
+  template <class Launch> void attend(const AttentionCall<T, Master>& c, const Launch& launch) {
+    const std::int32_t* const table = tiles(c);
+    detail::attention(c, table, tiles_.count(), launch);
+  }
+  template <class Launch> void attend_back(const AttentionGradientCall<T, Master>& c, const Launch& launch) {
+    const std::int32_t* const table = tiles(c);
+    auto mean = allocate<Master>(c.shape.heads * c.q.rows);
+    detail::attention_gradient(c, table, tiles_.count(), mean.data(), launch);
+  }
+
  private:
+  template <class Call> const std::int32_t* tiles(const Call& c) {
+    return tiles_.of(c.offsets, detail::tile_side<Master>(c.shape.head_dim),
+                     [this](std::span<const std::int32_t> host) {
+                       auto device = allocate<std::int32_t>(static_cast<index_t>(host.size()));
+                       upload(host, device.data());
+                       return device;
+                     });
+  }
   /// Partial sums over fixed pieces, added in order: the same for any number of threads.
   template <class U, class F> double total(const U* x, index_t n, F f) {
     const index_t pieces = (n + detail::piece_size - 1) / detail::piece_size;
@@ -216,6 +239,7 @@ template <Scalar T, class Gemm = LoopGemm, Scalar Master = arithmetic_t<T>> clas
 
   Gemm gemm_;
   std::shared_ptr<Pool> pool_ = std::make_shared<Pool>();
+  detail::TileTable<Buffer> tiles_;
 };
 
 static_assert(Backend<ThrustBackend<float>> && Backend<ThrustBackend<double>> &&
