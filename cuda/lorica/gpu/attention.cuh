@@ -49,13 +49,13 @@ template <class T, class M> struct Tiles {
     const index_t place = before + i - begin;
     return j >= begin + shape.first_seen(place) && j < (shape.causal ? begin + place + 1 : before + end);
   }
-  /// Rows first .. first + count of x, columns of one head, times s; zeros below.
+  /// Rows first .. first + count of x, columns of one head, times s.
   LORICA_HD void read(M* to, MatrixRef<const T> x, index_t first, index_t count, index_t head,
                       M s = M(1)) const {
     const index_t dim = shape.head_dim;
-    for (index_t e = block::thread(); e < side * dim; e += block::threads()) {
+    for (index_t e = block::thread(); e < count * dim; e += block::threads()) {
       const index_t r = e / dim, d = e % dim;
-      to[r * ld() + d] = r < count ? s * convert<M>(x.row(first + r)[head * dim + d]) : M(0);
+      to[r * ld() + d] = s * convert<M>(x.row(first + r)[head * dim + d]);
     }
   }
   LORICA_HD void write(MatrixRef<T> x, const M* from, index_t first, index_t count, index_t head, M s) const {
@@ -104,15 +104,15 @@ template <class T, class M> struct AttendTile {
       at.read(ks, k, from, keys, g);
       at.read(vs, v, from, keys, g);
       block::wait();
-      patches(side, side, dim, at.by_row(qs), at.by_col(ks), [&](index_t i, index_t j, M s) {
-        p[i * lp + j] = i < count && j < keys && at.sees(first + i, from + j, begin, end) ? s : at.unseen;
+      patches(count, keys, dim, at.by_row(qs), at.by_col(ks), [&](index_t i, index_t j, M s) {
+        p[i * lp + j] = at.sees(first + i, from + j, begin, end) ? s : at.unseen;
       });
       block::wait();
-      for (index_t i = block::thread(); i < side; i += block::threads()) {
+      for (index_t i = block::thread(); i < count; i += block::threads()) {
         M most = top[i];
-        for (index_t j = 0; j < side; ++j) most = p[i * lp + j] > most ? p[i * lp + j] : most;
+        for (index_t j = 0; j < keys; ++j) most = p[i * lp + j] > most ? p[i * lp + j] : most;
         M sum = M(0);
-        for (index_t j = 0; j < side; ++j) {
+        for (index_t j = 0; j < keys; ++j) {
           M& e = p[i * lp + j];
           e = e > at.unseen ? math::exp(e - most) : M(0);
           sum += e;
@@ -122,7 +122,7 @@ template <class T, class M> struct AttendTile {
         top[i] = most;
       }
       block::wait();
-      patches(side, dim, side, View<M>{p, lp, 1}, at.by_row(vs), [&](index_t i, index_t d, M s) {
+      patches(count, dim, keys, View<M>{p, lp, 1}, at.by_row(vs), [&](index_t i, index_t d, M s) {
         M& out = os[i * at.ld() + d];
         out = out * shrink[i] + s;
       });
@@ -178,16 +178,15 @@ template <class T, class M> struct AttendTileByQuery {
       at.read(ks, k, from, keys, g);
       at.read(vs, v, from, keys, g);
       block::wait();
-      patches(side, side, dim, at.by_row(qs), at.by_col(ks), [&](index_t i, index_t j, M s) {
-        const bool seen = i < count && j < keys && at.sees(first + i, from + j, begin, end);
+      patches(count, keys, dim, at.by_row(qs), at.by_col(ks), [&](index_t i, index_t j, M s) {
+        const bool seen = at.sees(first + i, from + j, begin, end);
         p[i * lp + j] = seen ? math::exp(s - of_row[i]) : M(0);
       });
       // The same threads have the same elements of p: no need to wait.
-      patches(side, side, dim, at.by_row(up), at.by_col(vs), [&](index_t i, index_t j, M s) {
-        if (i < count) p[i * lp + j] *= s - mean_of[i];
-      });
+      patches(count, keys, dim, at.by_row(up), at.by_col(vs),
+              [&](index_t i, index_t j, M s) { p[i * lp + j] *= s - mean_of[i]; });
       block::wait();
-      patches(side, dim, side, View<M>{p, lp, 1}, at.by_row(ks),
+      patches(count, dim, keys, View<M>{p, lp, 1}, at.by_row(ks),
               [&](index_t i, index_t d, M s) { out[i * at.ld() + d] += s; });
     }
     block::wait();
@@ -227,19 +226,18 @@ template <class T, class M> struct AttendTileByKey {
         at.read(qs, q, from, asking, h, M(at.shape.scale));
         at.read(up, d_o, from, asking, h);
         block::wait();
-        patches(side, side, dim, at.by_row(qs), at.by_col(ks), [&](index_t i, index_t j, M s) {
-          const bool seen = i < asking && j < count && at.sees(from + i, first + j, begin, end);
+        patches(asking, count, dim, at.by_row(qs), at.by_col(ks), [&](index_t i, index_t j, M s) {
+          const bool seen = at.sees(from + i, first + j, begin, end);
           p[i * lp + j] = seen ? math::exp(s - of_row[i]) : M(0);
         });
         block::wait();
-        patches(side, dim, side, View<M>{p, 1, lp}, at.by_row(up),
+        patches(count, dim, asking, View<M>{p, 1, lp}, at.by_row(up),
                 [&](index_t j, index_t d, M s) { by_value[j * at.ld() + d] += s; });
         block::wait();
-        patches(side, side, dim, at.by_row(up), at.by_col(vs), [&](index_t i, index_t j, M s) {
-          if (i < asking) p[i * lp + j] *= s - mean_of[i];
-        });
+        patches(asking, count, dim, at.by_row(up), at.by_col(vs),
+                [&](index_t i, index_t j, M s) { p[i * lp + j] *= s - mean_of[i]; });
         block::wait();
-        patches(side, dim, side, View<M>{p, 1, lp}, at.by_row(qs),
+        patches(count, dim, asking, View<M>{p, 1, lp}, at.by_row(qs),
                 [&](index_t j, index_t d, M s) { by_key[j * at.ld() + d] += s; });
       }
     block::wait();
@@ -248,42 +246,32 @@ template <class T, class M> struct AttendTileByKey {
   }
 };
 
-/// The tile table of a batch: all layers of a step ask for the same one.
-template <template <class> class Buffer> class TileTable {
- public:
-  template <class Make>
-  const std::int32_t* of(std::span<const index_t> offsets, index_t side, const Make& upload) {
-    if (side != side_ || !std::ranges::equal(offsets, offsets_)) {
-      const auto host = tiles_of(offsets, side);
-      device_ = upload(std::span<const std::int32_t>(host));
-      offsets_.assign(offsets.begin(), offsets.end());
-      side_ = side;
-      count_ = static_cast<index_t>(host.size() / 4);
-    }
-    return device_.data();
-  }
-  [[nodiscard]] index_t count() const { return count_; }
+/// The tiles of a batch, where a device can read them: all layers of a step ask for the same.
+template <template <class> class Buffer> struct TileTable {
+  std::vector<index_t> offsets;
+  index_t side = 0, count = 0;
+  Buffer<std::int32_t> device;  // [count, 4]
 
- private:
-  std::vector<index_t> offsets_;
-  index_t side_ = 0, count_ = 0;
-  Buffer<std::int32_t> device_;
+  [[nodiscard]] bool serves(std::span<const index_t> of, index_t with) const {
+    return with == side && std::ranges::equal(of, offsets);
+  }
 };
 
 /// o and lse, by launch(blocks, bytes of shared memory, functor).
-template <class T, class M, class Launch>
-void attention(const AttentionCall<T, M>& c, const std::int32_t* tiles, index_t count, const Launch& launch) {
-  const Tiles<T, M> at{c.shape, tiles, tile_side<M>(c.shape.head_dim), c.q.rows, c.before};
-  launch(count * c.shape.heads, AttendTile<T, M>{at, c.q, c.k, c.v, c.o, c.lse});
+template <class T, class M, class Table, class Launch>
+void attention(const AttentionCall<T, M>& c, const Table& tiles, const Launch& launch) {
+  const Tiles<T, M> at{c.shape, tiles.device.data(), tiles.side, c.q.rows, c.before};
+  launch(tiles.count * c.shape.heads, AttendTile<T, M>{at, c.q, c.k, c.v, c.o, c.lse});
 }
 /// dq, dk and dv; mean [heads, rows] is room.
-template <class T, class M, class Launch>
-void attention_gradient(const AttentionGradientCall<T, M>& c, const std::int32_t* tiles, index_t count,
-                        M* mean, const Launch& launch) {
-  const Tiles<T, M> at{c.shape, tiles, tile_side<M>(c.shape.head_dim), c.q.rows};
+template <class T, class M, class Table, class Launch>
+void attention_gradient(const AttentionGradientCall<T, M>& c, const Table& tiles, M* mean,
+                        const Launch& launch) {
+  const Tiles<T, M> at{c.shape, tiles.device.data(), tiles.side, c.q.rows};
   for_each_index(c.q.rows * c.shape.heads, MeanGradient<T, M>{c.shape, c.o, c.d_o, mean});
-  launch(count * c.shape.heads, AttendTileByQuery<T, M>{at, c.q, c.k, c.v, c.d_o, c.lse, mean, c.dq});
-  launch(count * c.shape.kv_heads, AttendTileByKey<T, M>{at, c.q, c.k, c.v, c.d_o, c.lse, mean, c.dk, c.dv});
+  launch(tiles.count * c.shape.heads, AttendTileByQuery<T, M>{at, c.q, c.k, c.v, c.d_o, c.lse, mean, c.dq});
+  launch(tiles.count * c.shape.kv_heads,
+         AttendTileByKey<T, M>{at, c.q, c.k, c.v, c.d_o, c.lse, mean, c.dk, c.dv});
 }
 
 }  // namespace lorica::gpu::detail

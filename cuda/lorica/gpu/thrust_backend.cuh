@@ -206,23 +206,28 @@ template <Scalar T, class Gemm = LoopGemm, Scalar Master = arithmetic_t<T>> clas
 
  protected:
   template <class Launch> void attend(const AttentionCall<T, Master>& c, const Launch& launch) {
-    const std::int32_t* const table = tiles(c);
-    detail::attention(c, table, tiles_.count(), launch);
+    detail::attention(c, tiles(c), launch);
   }
   template <class Launch> void attend_back(const AttentionGradientCall<T, Master>& c, const Launch& launch) {
-    const std::int32_t* const table = tiles(c);
     auto mean = allocate<Master>(c.shape.heads * c.q.rows);
-    detail::attention_gradient(c, table, tiles_.count(), mean.data(), launch);
+    detail::attention_gradient(c, tiles(c), mean.data(), launch);
   }
 
  private:
-  template <class Call> const std::int32_t* tiles(const Call& c) {
-    return tiles_.of(c.offsets, detail::tile_side<Master>(c.shape.head_dim),
-                     [this](std::span<const std::int32_t> host) {
-                       auto device = allocate<std::int32_t>(static_cast<index_t>(host.size()));
-                       upload(host, device.data());
-                       return device;
-                     });
+  /// Made anew where the batch or the width of a head has changed; copies of the backend keep theirs.
+  template <class Call> const detail::TileTable<Buffer>& tiles(const Call& c) {
+    const index_t side = detail::tile_side<Master>(c.shape.head_dim);
+    if (!tiles_ || !tiles_->serves(c.offsets, side)) {
+      const auto host = detail::tiles_of(c.offsets, side);
+      auto device = allocate<std::int32_t>(static_cast<index_t>(host.size()));
+      upload(std::span<const std::int32_t>(host), device.data());
+      tiles_ = std::make_shared<const detail::TileTable<Buffer>>(
+          detail::TileTable<Buffer>{{c.offsets.begin(), c.offsets.end()},
+                                    side,
+                                    static_cast<index_t>(host.size() / 4),
+                                    std::move(device)});
+    }
+    return *tiles_;
   }
   /// Partial sums over fixed pieces, added in order: the same for any number of threads.
   template <class U, class F> double total(const U* x, index_t n, F f) {
@@ -239,7 +244,7 @@ template <Scalar T, class Gemm = LoopGemm, Scalar Master = arithmetic_t<T>> clas
 
   Gemm gemm_;
   std::shared_ptr<Pool> pool_ = std::make_shared<Pool>();
-  detail::TileTable<Buffer> tiles_;
+  std::shared_ptr<const detail::TileTable<Buffer>> tiles_;
 };
 
 static_assert(Backend<ThrustBackend<float>> && Backend<ThrustBackend<double>> &&
