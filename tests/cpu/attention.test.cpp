@@ -7,6 +7,7 @@
 #include <lorica/core/tensor.hpp>
 #include <lorica/cpu/eigen_backend.hpp>
 
+#include "support/attention.hpp"
 #include "support/catch.hpp"
 #include "support/threads.hpp"
 #include "support/tolerance.hpp"
@@ -15,59 +16,7 @@ using namespace lorica;
 
 namespace {
 
-/// Everything one forward and backward leaves: o, dq, dk, dv, lse.
-template <class T, class M = T> struct Both {
-  using B = cpu::EigenBackend<T, cpu::EigenGemm, M>;
-  B b;
-  AttentionShape shape;
-  std::vector<index_t> offsets = {0};
-  std::vector<std::int32_t> begin, end;
-  Tensor<B> q, k, v, up;
-
-  Both(AttentionShape s, const std::vector<index_t>& lengths) : shape(s) {
-    shape.scale = 1 / std::sqrt(double(shape.head_dim));
-    for (const index_t length : lengths) {
-      for (index_t i = 0; i < length; ++i) {
-        begin.push_back(static_cast<std::int32_t>(offsets.back()));
-        end.push_back(static_cast<std::int32_t>(offsets.back() + length));
-      }
-      offsets.push_back(offsets.back() + length);
-    }
-    const index_t n = offsets.back(), wide = shape.heads * shape.head_dim,
-                  narrow = shape.kv_heads * shape.head_dim;
-    // q, k and v lie side by side, as one fused product leaves them.
-    q = Tensor<B>(b, n, wide, test::random_numbers(1, n * wide));
-    k = Tensor<B>(b, n, narrow, test::random_numbers(2, n * narrow));
-    v = Tensor<B>(b, n, narrow, test::random_numbers(3, n * narrow));
-    up = Tensor<B>(b, n, wide, test::random_numbers(4, n * wide));
-  }
-  std::vector<std::vector<double>> run(bool blocked) {
-    const index_t n = offsets.back();
-    Tensor<B> o(b, n, q.cols()), dq(b, n, q.cols()), dk(b, n, k.cols()), dv(b, n, k.cols());
-    MasterTensor<B> lse(b, shape.heads, n);
-    for (auto* t : {&o, &dq, &dk, &dv})
-      fill(b, *t, std::numeric_limits<arithmetic_t<T>>::quiet_NaN());  // all is overwritten
-    fill(b, lse, std::numeric_limits<M>::quiet_NaN());
-    if (blocked) {
-      b.attention({shape, offsets, q.cref(), k.cref(), v.cref(), o.ref(), lse.data()});
-      b.attention_gradient({shape, offsets, q.cref(), k.cref(), v.cref(), o.cref(), up.cref(),
-                            std::as_const(lse).data(), dq.ref(), dk.ref(), dv.ref()});
-    } else {
-      const row::Heads<T, M> heads{shape,    n,        begin.data(), end.data(),
-                                   q.cref(), k.cref(), v.cref(),     lse.data()};
-      b.for_each_index(n * shape.heads, row::Attend<T, M>{heads, o.ref()});
-      b.for_each_index(n * shape.heads, row::AttendByQuery<T, M>{heads, o.cref(), up.cref(), dq.ref()});
-      b.for_each_index(n * shape.kv_heads,
-                       row::AttendByKey<T, M>{heads, o.cref(), up.cref(), dk.ref(), dv.ref()});
-    }
-    std::vector<std::vector<double>> out;
-    for (auto* t : {&o, &dq, &dk, &dv}) out.push_back(t->template host<double>(b));
-    out.push_back(lse.template host<double>(b));
-    return out;
-  }
-};
-
-const char* const names[] = {"o", "dq", "dk", "dv", "lse"};
+template <class T, class M = T> using Both = test::BothAttentions<cpu::EigenBackend<T, cpu::EigenGemm, M>>;
 
 }  // namespace
 
@@ -84,7 +33,7 @@ TEMPLATE_TEST_CASE("blocked attention is the portable one", "[cpu][attention]", 
         Both<TestType> both(s, of);
         const auto got = both.run(true), want = both.run(false);
         for (std::size_t i = 0; i < got.size(); ++i) {
-          CAPTURE(names[i]);
+          CAPTURE(test::attention_names[i]);
           CHECK(test::relative_error(got[i], want[i]) < test::tolerance_of<TestType>());
         }
       }
@@ -119,7 +68,7 @@ TEST_CASE("blocked attention of bf16 is that of floats, rounded once", "[cpu][at
     for (std::size_t i = 0; i < want[0].size(); ++i)
       REQUIRE(got[0][i] == double(convert<float>(convert<bf16>(static_cast<float>(want[0][i])))));
     for (const std::size_t i : {1U, 2U, 3U}) {
-      CAPTURE(names[i], causal);
+      CAPTURE(test::attention_names[i], causal);
       CHECK(test::relative_error(got[i], want[i]) < 1e-2);  // the output that is kept is rounded as well
     }
   }
