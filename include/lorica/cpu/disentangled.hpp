@@ -8,6 +8,7 @@
 
 #include <lorica/core/disentangled.hpp>
 #include <lorica/cpu/attention.hpp>
+#include <lorica/cpu/eigen_gemm.hpp>
 
 namespace lorica::cpu {
 

@@ -7,6 +7,7 @@
 
 #include <lorica/cpu/eigen.hpp>
 #include <lorica/cpu/parallel.hpp>
+#include <lorica/cpu/unrolled.hpp>
 
 #include <algorithm>
 #include <vector>
@@ -32,23 +33,23 @@ template <index_t P, index_t R, class T>
 void rows_tile(const T* x, index_t stride, index_t depth, const T* turned, T alpha, T beta, MatrixRef<T> c) {
   namespace in = Eigen::internal;
   constexpr index_t w = lanes<T>;
-  Packet<T> sum[R][P];
-  for (index_t r = 0; r < R; ++r)
-    for (index_t p = 0; p < P; ++p) sum[r][p] = in::pset1<Packet<T>>(T(0));
+  Packet<T> sum[R * P];
+  unrolled<R * P>([&](auto s) LORICA_UNROLLED { sum[s] = in::pset1<Packet<T>>(T(0)); });
   for (index_t j = 0; j < depth; ++j) {
     Packet<T> a[P];
-    for (index_t p = 0; p < P; ++p) a[p] = in::ploadu<Packet<T>>(turned + (j * P + p) * w);
-    for (index_t r = 0; r < R; ++r) {
+    unrolled<P>([&](auto p) LORICA_UNROLLED { a[p] = in::ploadu<Packet<T>>(turned + (j * P + p) * w); });
+    unrolled<R>([&](auto r) LORICA_UNROLLED {
       const auto xr = in::pset1<Packet<T>>(x[r * stride + j]);
-      for (index_t p = 0; p < P; ++p) sum[r][p] = in::pmadd(xr, a[p], sum[r][p]);
-    }
+      unrolled<P>([&](auto p) LORICA_UNROLLED { sum[r * P + p] = in::pmadd(xr, a[p], sum[r * P + p]); });
+    });
   }
-  T out[P * w];
+  T out[R * P * w];
+  unrolled<R * P>([&](auto s) LORICA_UNROLLED { in::pstoreu(out + s * w, sum[s]); });
   for (index_t r = 0; r < R; ++r) {
-    for (index_t p = 0; p < P; ++p) in::pstoreu(out + p * w, sum[r][p]);
+    const T* from = out + r * P * w;
     T* to = c.row(r);
     for (index_t l = 0; l < c.cols; ++l)
-      to[l] = beta == T(0) ? alpha * out[l] : alpha * out[l] + beta * to[l];
+      to[l] = beta == T(0) ? alpha * from[l] : alpha * from[l] + beta * to[l];
   }
 }
 template <index_t P, class T>
@@ -68,21 +69,20 @@ template <index_t P, index_t C, class T>
 void sum_tile(MatrixRef<const T> l, index_t p0, MatrixRef<const T> x, index_t j, T* sums, index_t stride) {
   namespace in = Eigen::internal;
   constexpr index_t w = lanes<T>;
-  Packet<T> s[P][C];
-  for (index_t p = 0; p < P; ++p)
-    for (index_t c = 0; c < C; ++c) s[p][c] = in::ploadu<Packet<T>>(sums + p * stride + c * w);
+  Packet<T> s[P * C];
+  unrolled<P * C>([&](auto e)
+                      LORICA_UNROLLED { s[e] = in::ploadu<Packet<T>>(sums + e / C * stride + e % C * w); });
   for (index_t i = 0; i < x.rows; ++i) {
     const T* xi = x.row(i) + j;
     const T* li = l.row(i) + p0;
     Packet<T> v[C];
-    for (index_t c = 0; c < C; ++c) v[c] = in::ploadu<Packet<T>>(xi + c * w);
-    for (index_t p = 0; p < P; ++p) {
+    unrolled<C>([&](auto c) LORICA_UNROLLED { v[c] = in::ploadu<Packet<T>>(xi + c * w); });
+    unrolled<P>([&](auto p) LORICA_UNROLLED {
       const auto lp = in::pset1<Packet<T>>(li[p]);
-      for (index_t c = 0; c < C; ++c) s[p][c] = in::pmadd(lp, v[c], s[p][c]);
-    }
+      unrolled<C>([&](auto c) LORICA_UNROLLED { s[p * C + c] = in::pmadd(lp, v[c], s[p * C + c]); });
+    });
   }
-  for (index_t p = 0; p < P; ++p)
-    for (index_t c = 0; c < C; ++c) in::pstoreu(sums + p * stride + c * w, s[p][c]);
+  unrolled<P * C>([&](auto e) LORICA_UNROLLED { in::pstoreu(sums + e / C * stride + e % C * w, s[e]); });
 }
 /// All rows of the result, four at a time.
 template <index_t C, class T>
