@@ -14,10 +14,10 @@ std::string refusal(const std::string& config) {
   (void)scratch.file("config.json", config);
   return test::thrown<FileError>([&] { (void)io::read_config(scratch.folder()); });
 }
-const std::string llama =
+const std::string llama_members =
     R"("model_type":"llama","vocab_size":9,"hidden_size":8,"num_hidden_layers":2,"num_attention_heads":2,)"
     R"("max_position_embeddings":16,"intermediate_size":12)";
-const std::string bert =
+const std::string bert_members =
     R"("model_type":"bert","vocab_size":9,"hidden_size":8,"num_hidden_layers":2,"num_attention_heads":2,)"
     R"("max_position_embeddings":16,"intermediate_size":12)";
 }  // namespace
@@ -37,7 +37,7 @@ TEST_CASE(
 TEST_CASE("what a configuration says is what is built", "[io][families]") {
   const test::Scratch scratch;
   (void)scratch.file("config.json",
-                     "{" + llama +
+                     "{" + llama_members +
                          R"(,"rope_theta":5e5,"rope_scaling":{"rope_type":"linear","factor":4},)"
                          R"("num_key_value_heads":1,"rms_norm_eps":1e-5})");
   const auto read = io::read_config(scratch.folder());
@@ -48,7 +48,8 @@ TEST_CASE("what a configuration says is what is built", "[io][families]") {
   CHECK(std::get<nn::LinearScaling>(c.block.attention.positions.scaling).factor == 4);
   CHECK(c.block.norm.eps == 1e-5);
   CHECK_FALSE(c.tied);
-  (void)scratch.file("config.json", R"({"model_type":"roberta",)" + bert.substr(bert.find("\"vocab")) + "}");
+  (void)scratch.file("config.json",
+                     R"({"model_type":"roberta",)" + bert_members.substr(bert_members.find("\"vocab")) + "}");
   const auto roberta = io::read_config(scratch.folder());
   CHECK_FALSE(roberta.decoder);
   CHECK(roberta.names.first_position == 2);
@@ -59,24 +60,24 @@ TEST_CASE("an architecture or an option that is not supported is an error naming
   CHECK(has(refusal(R"({"model_type":"mamba"})"),
             "\"model_type\" is \"mamba\", which is not known; known are gpt2,"));
   CHECK(has(refusal(R"({"vocab_size":9})"), "the key \"model_type\" is missing"));
-  CHECK(has(refusal("{" + llama + R"(,"hidden_act":"gelu"})"),
+  CHECK(has(refusal("{" + llama_members + R"(,"hidden_act":"gelu"})"),
             "\"hidden_act\" is \"gelu\", which is not supported; expected \"silu\""));
   CHECK(has(
-      refusal("{" + llama + R"(,"rope_scaling":{"type":"yarn","factor":4}})"),
+      refusal("{" + llama_members + R"(,"rope_scaling":{"type":"yarn","factor":4}})"),
       "\"rope_scaling.type\" is \"yarn\", which is not supported; expected one of \"default\", \"linear\""));
-  CHECK(has(refusal("{" + llama + R"(,"num_key_value_heads":0})"),
+  CHECK(has(refusal("{" + llama_members + R"(,"num_key_value_heads":0})"),
             "\"num_key_value_heads\" is 0, expected an integer from 1 on"));
   CHECK(
-      has(refusal("{" + bert + R"(,"position_embedding_type":"relative_key"})"),
+      has(refusal("{" + bert_members + R"(,"position_embedding_type":"relative_key"})"),
           "\"position_embedding_type\" is \"relative_key\", which is not supported; expected \"absolute\""));
-  CHECK(
-      has(refusal("{" + bert + R"(,"is_decoder":true})"), "\"is_decoder\" is true, which is not supported"));
+  CHECK(has(refusal("{" + bert_members + R"(,"is_decoder":true})"),
+            "\"is_decoder\" is true, which is not supported"));
   CHECK(
       has(refusal(R"({"model_type":"gpt2","vocab_size":9,"n_embd":8,"n_layer":1,"n_head":2,"n_positions":4,)"
                   R"("scale_attn_by_inverse_layer_idx":true})"),
           "\"scale_attn_by_inverse_layer_idx\" is true, which is not supported; expected false"));
   CHECK(has(
-      refusal(R"({"model_type":"qwen2",)" + llama.substr(llama.find("\"vocab")) +
+      refusal(R"({"model_type":"qwen2",)" + llama_members.substr(llama_members.find("\"vocab")) +
               R"(,"use_sliding_window":true,"sliding_window":4,)"
               R"("layer_types":["sliding_attention","full_attention"]})"),
       "\"layer_types\" says \"full_attention\" for layer 1; supported are layers of full_attention and after"));
