@@ -28,6 +28,7 @@ template <Backend B> class AnyAdapted {
     virtual void phase(std::optional<std::uint64_t> draw) = 0;
     virtual void begin(index_t steps) = 0;
     virtual void after_step(index_t step, const Companions& companions) = 0;
+    virtual bool settled(index_t step) const = 0;
     virtual void visit_state(StateVisitor<B>& v) = 0;
     virtual index_t parameter_count() = 0;
     virtual std::size_t score_bytes() = 0;
@@ -54,6 +55,7 @@ template <Backend B> class AnyAdapted {
   template <class C> void after_step(index_t step, const C& companions) {
     held_->after_step(step, companions);
   }
+  [[nodiscard]] bool settled(index_t step) const { return held_->settled(step); }
   void visit_state(StateVisitor<B>& v) { held_->visit_state(v); }
   std::size_t score_bytes() { return held_->score_bytes(); }
   Interface& operator*() const { return *held_; }
@@ -82,6 +84,10 @@ template <Backend B> class AnyAdapted {
     }
     void after_step(index_t step, const Companions& companions) override {
       if constexpr (A::moves) adapted.after_step(step, companions);
+    }
+    bool settled(index_t step) const override {
+      if constexpr (A::moves) return adapted.settled(step);
+      return true;
     }
     void visit_state(StateVisitor<B>& v) override { adapted.visit_state(v); }
     index_t parameter_count() override { return adapted.parameter_count(); }

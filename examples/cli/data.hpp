@@ -26,6 +26,8 @@ class AnyData {
   [[nodiscard]] index_t length(index_t i) const { return held_->length(i); }
   /// n samples, evenly spaced; all of them where there are no more, or n is 0.
   [[nodiscard]] AnyData at_most(index_t n) const { return n == 0 || n >= size() ? *this : some(n); }
+  /// All but those.
+  [[nodiscard]] AnyData without(index_t n) const;
   [[nodiscard]] nn::Sequences sample(index_t n) const {
     const AnyData some = at_most(n);
     nn::Sequences s;
@@ -55,6 +57,7 @@ class AnyData {
     }
   };
   struct Some;
+  struct Others;
   [[nodiscard]] AnyData some(index_t n) const;
   std::shared_ptr<const Interface> held_;
 };
@@ -67,6 +70,22 @@ struct AnyData::Some {
   [[nodiscard]] index_t length(index_t i) const { return all.length(i * all.size() / n); }
 };
 inline AnyData AnyData::some(index_t n) const { return Some{*this, n}; }
+struct AnyData::Others {
+  AnyData all;
+  std::vector<index_t> which = {};
+  [[nodiscard]] index_t size() const { return static_cast<index_t>(which.size()); }
+  void append(nn::Sequences& to, index_t i) const { all.append(to, which[static_cast<std::size_t>(i)]); }
+  [[nodiscard]] index_t length(index_t i) const { return all.length(which[static_cast<std::size_t>(i)]); }
+};
+inline AnyData AnyData::without(index_t n) const {
+  Others others{*this};
+  for (index_t i = 0, taken = 0; i < size(); ++i)
+    if (taken < n && taken * size() / n == i)
+      ++taken;
+    else
+      others.which.push_back(i);
+  return others;
+}
 static_assert(tasks::Measurable<AnyData>);
 
 }  // namespace lorica::cli

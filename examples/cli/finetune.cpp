@@ -2,6 +2,7 @@
 // lorica finetune: one method on one task.
 #include "commands.hpp"
 #include "run_file.hpp"
+#include "selection.hpp"
 #include "task.hpp"
 
 #include <lorica/report/format.hpp>
@@ -18,6 +19,7 @@ struct Finetune {
   std::string model, out, checkpoint, log, report, predictions;
   index_t samples = 32, every = 0;
   double epochs = 0;
+  SelectionOptions selection;
   Compute compute;
   TaskOptions task;
   Choice choice;
@@ -43,6 +45,7 @@ std::string identity(const Finetune& o, const Model& model, const MethodInfo& me
                    " interval ", c.interval, c.compact ? " compact" : "");
   if (method.adapter == Adapter::plus) all += message(" ratio ", c.ratio);
   if (model.backend() != usual_backend) all += message(" in ", model.backend());
+  all += o.selection.identity();
   for (const auto& s : model.sites())
     if (const index_t r = start[static_cast<std::size_t>(s.ordinal)]; r > 0)
       all += message("; ", s.path, " rank ", r);
@@ -56,8 +59,13 @@ void finetune(Finetune& o) {
     if (!file.empty()) expect_folder_of(file);
   const auto model = open_model(o.model, o.compute);
   const auto task = make_task(o.task, *model);
-  const AnyData data = task->train();
-  expects(o.every == 0 || task->measurable(), "--evaluate-every needs --heldout");
+  AnyData data = task->train();
+  const AnyData validation = o.selection.split(data);
+  o.selection.validate(o.every, task->measurable());
+  expects(o.every == 0 || task->measurable() || validation.size() > 0,
+          "--evaluate-every needs --heldout or --validation");
+  Goal goal = task->goal();
+  goal.weights = o.selection.weights(goal, data);
   expects(task->goal().kind == Goal::Kind::tokens || !o.out.ends_with(".safetensors"), "--out '", o.out,
           "': a head is saved beside the adapters, in a folder; expected a name without .safetensors");
   if (o.epochs > 0)
@@ -70,11 +78,11 @@ void finetune(Finetune& o) {
   if (method.by_site_score()) {
     o.page.rank = o.choice.rank;
     o.page.scaling.alpha = o.choice.alpha;
-    scores = model->probe(data.sample(o.samples), o.page, task->goal(), o.fit.blocks());
+    scores = model->probe(data.sample(o.samples), o.page, goal, o.fit.blocks());
     std::cout << "PAGE: the dominant site is " << scores.sites[scores.dominant()].path << ", "
               << report::fixed(100 * scores.concentration(), 1) << " % of the energy\n";
   }
-  const auto run = model->attach(o.choice, scores, task->goal());
+  const auto run = model->attach(o.choice, scores, goal);
   const auto sites = model->sites();
   const auto start = run->ranks();
   std::cout << "backend: " << model->backend() << '\n'
@@ -97,6 +105,20 @@ void finetune(Finetune& o) {
     log.emplace(o.log, std::filesystem::exists(o.checkpoint) ? report::JsonLines::Open::append
                                                              : report::JsonLines::Open::truncate);
   std::vector<double> losses;
+  // What is held out, or the loss of the validation samples: measured once a step, for who keeps the best and
+  // for the log.
+  Figures measured;
+  const auto measure = [&] {
+    measured = validation.size() > 0 ? Figures{{"loss of the validation samples", run->evaluate(validation)}}
+                                     : task->measure(*run);
+    return measured.front().value;
+  };
+  std::optional<Selection> selection;
+  if (o.selection.keep_best)
+    selection = Selection{.measure = measure,
+                          .larger_is_better = validation.size() == 0 && task->larger_is_better(),
+                          .every = o.every,
+                          .patience = o.selection.patience};
   report::Progress bar({.total = o.fit.steps, .label = o.choice.method});
   const auto result = run->fit(
       data, o.fit,
@@ -109,13 +131,22 @@ void finetune(Finetune& o) {
           line.push_back({"kept", run->cuts().back().kept});
           line.push_back({"threshold", run->cuts().back().threshold});
         }
-        if (o.every > 0 && (s.step + 1) % o.every == 0)
-          for (const Figure& f : task->measure(*run)) line.push_back({"heldout " + f.name, f.value});
+        if (o.every > 0 && (s.step + 1) % o.every == 0) {
+          if (measured.empty()) measure();
+          for (const Figure& f : measured) line.push_back({"heldout " + f.name, f.value});
+        }
+        measured.clear();
         if (log) log->write(std::move(line));
       },
-      o.checkpoint);
+      o.checkpoint, selection ? &*selection : nullptr);
   bar.finish();
-  if (result.stopped) throw Interrupted{};
+  const bool gave_up = selection && selection->gave_up;
+  if (result.stopped && !gave_up) throw Interrupted{};
+  if (gave_up)
+    std::cout << "stopped after step " << result.steps << ": " << o.selection.patience
+              << " measurement(s) no better\n";
+  if (selection && selection->step > 0)
+    std::cout << "kept step " << selection->step << ": " << report::fixed(selection->value, 4) << '\n';
   run->save(o.out);
   io::write_atomically(run_file_beside(o.out), o.description);
   const Figure last = task->loss(result.loss);
@@ -179,8 +210,9 @@ void add_finetune(CLI::App& app) {
       ->check(CLI::PositiveNumber)
       ->excludes(c->get_option("--steps"));
   c->add_option("--evaluate-every", o->every,
-                "steps between measurements on what is held out; 0 is at the end alone")
+                "steps between measurements on what is held out, or on --validation; 0 is at the end alone")
       ->capture_default_str();
+  add_selection_options(*c, o->selection);
   add_page_options(*c, o->page);
   c->option_defaults()->group("Probe");
   c->add_option("--samples", o->samples, "to probe, where the method asks")

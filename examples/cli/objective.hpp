@@ -42,7 +42,7 @@ template <Backend B> class AnyObjective {
   static Held made(const Goal& goal, nn::Head<B>* head) {
     switch (goal.kind) {
       case Goal::Kind::category:
-        return nn::Classification<B>{{head}};
+        return nn::Classification<B>{{head}, goal.weights};
       case Goal::Kind::value:
         return nn::Regression<B>{{head}};
       case Goal::Kind::span:

@@ -32,8 +32,8 @@ void print_stability(Model& model, const Task& task, const std::vector<std::stri
     ++page.seed;
   }
   for (const auto& other : others) {
-    runs.push_back(model.probe(read_text(model, {other}, usual_length(model)).windows.sample(samples), page, {},
-                               blocks));
+    runs.push_back(model.probe(read_text(model, {other}, usual_length(model)).windows.sample(samples), page,
+                               {}, blocks));
     names.push_back(std::filesystem::path(other).filename().string());
   }
   const auto s = adapt::stability(runs);

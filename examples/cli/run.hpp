@@ -57,7 +57,8 @@ const MethodInfo& method_named(const std::string& name);
 /// answer begins and ends.
 struct Goal {
   enum class Kind { tokens, category, value, span } kind = Kind::tokens;
-  index_t outputs = 0;  // of the head; none for tokens
+  index_t outputs = 0;               // of the head; none for tokens
+  std::vector<double> weights = {};  // of the categories; none: each is 1
 };
 
 /// Rows of numbers: logits of a language model or a head, else last states.
@@ -92,6 +93,17 @@ class Subject {
   virtual void merge(const std::filesystem::path& to) = 0;
 };
 
+/// Which step of a run is kept in place of its last.
+struct Selection {
+  std::function<double()> measure;
+  bool larger_is_better = true;
+  index_t every = 0;     // steps between measurements
+  index_t patience = 0;  // measurements in a row that are no better before the run ends; 0: it never does
+  index_t step = 0;      // the best, once it ran; 0: nothing was measured
+  double value = 0;
+  bool gave_up = false;
+};
+
 /// Adapters on a model.
 class Run : public Subject {
  public:
@@ -101,7 +113,7 @@ class Run : public Subject {
   virtual train::Memory estimate(const AnyData& data, const train::FitConfig& c) = 0;
   virtual train::FitResult fit(const AnyData& data, const train::FitConfig& c,
                                const std::function<void(const train::StepInfo&)>& step,
-                               const std::filesystem::path& checkpoint) = 0;
+                               const std::filesystem::path& checkpoint, Selection* selection = nullptr) = 0;
   /// A file of this library where the name ends in .safetensors, else a folder as PEFT has it; `plain`: as
   /// LORA, whatever it is.
   virtual void save(const std::filesystem::path& to, bool plain = false) = 0;

@@ -11,26 +11,34 @@
 #include <lorica/io/checkpoint.hpp>
 #include <lorica/io/merged_folder.hpp>
 #include <lorica/io/peft/load.hpp>
+#include <lorica/train/keep_best.hpp>
 
 #include <iostream>
 
 namespace lorica::cli {
 
-/// What fit tells, and a checkpoint where one is wanted.
-struct Watch {
+/// What fit tells, the best step and a checkpoint where they are wanted. The file has the last step's state,
+/// and the best one's in it.
+template <Backend B> struct Watch {
   const std::function<void(const train::StepInfo&)>& f;
   std::optional<io::Checkpoint> checkpoint = {};
+  std::optional<train::KeepBest<B>> best = {};
   template <class R> void begin(R& run) {
     if (checkpoint) checkpoint->begin(run);
   }
   template <class R> void step(R& run, const train::StepInfo& s) {
+    if (best) best->step(run, s);
     if (checkpoint) checkpoint->step(run, s);
     if (f) f(s);
   }
   template <class R> void end(R& run) {
     if (checkpoint) checkpoint->end(run);
+    if (best) best->end(run);
   }
-  [[nodiscard]] bool stop() const { return interrupted(); }
+  template <class R> void visit_state(R& run, StateVisitor<B>& v) {
+    if (best) best->visit_state(run, v);
+  }
+  [[nodiscard]] bool stop() const { return interrupted() || (best && best->stop()); }
 };
 
 template <Backend B> class RunOn final : public Run {
@@ -46,14 +54,24 @@ template <Backend B> class RunOn final : public Run {
   }
   train::FitResult fit(const AnyData& data, const train::FitConfig& c,
                        const std::function<void(const train::StepInfo&)>& step,
-                       const std::filesystem::path& checkpoint) override {
+                       const std::filesystem::path& checkpoint, Selection* selection) override {
     const std::function<void(const train::StepInfo&)> observed = [&](const train::StepInfo& s) {
       if (const auto cut = adapted_->last_cut(); cut && cut->step == s.step) cuts_.push_back(*cut);
       if (step) step(s);
     };
-    Watch watch{observed};
+    Watch<B> watch{observed};
     if (!checkpoint.empty()) watch.checkpoint = io::Checkpoint{checkpoint};
-    return train::fit(o_.b, o_.model, adapted_, data, c, answering_.objective(), watch);
+    if (selection != nullptr)
+      watch.best.emplace(train::KeepBestConfig{
+          selection->measure, selection->larger_is_better ? train::Better::larger : train::Better::smaller,
+          selection->every, selection->patience});
+    const auto result = train::fit(o_.b, o_.model, adapted_, data, c, answering_.objective(), watch);
+    if (selection != nullptr) {
+      selection->step = watch.best->step();
+      selection->value = watch.best->value();
+      selection->gave_up = watch.best->gave_up();
+    }
+    return result;
   }
   double evaluate(const AnyData& data) override { return answering_.evaluate(adapted_, data); }
   void answers(const AnyData& data, const std::function<void(index_t, std::span<const float>)>& f) override {

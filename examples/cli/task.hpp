@@ -38,6 +38,8 @@ class Task {
   [[nodiscard]] virtual bool measurable() const = 0;
   /// A mean loss in nats a target, as the task says it.
   [[nodiscard]] virtual Figure loss(double nats) const { return {"nats", nats}; }
+  /// Whether the first figure that measure gives is.
+  [[nodiscard]] virtual bool larger_is_better() const { return true; }
   /// On what is held out; `predictions`, if not empty, is a file to write the answers to.
   virtual Figures measure(Subject& s, const std::filesystem::path& predictions = {}) = 0;
 };

@@ -26,6 +26,7 @@ class TextTask final : public Task {
   }
   AnyData train() const override { return train_ ? AnyData(train_->windows) : AnyData(); }
   bool measurable() const override { return heldout_.has_value(); }
+  bool larger_is_better() const override { return false; }
   Figure loss(double nats) const override {
     return {"bits per byte", (train_ ? train_ : heldout_)->bits(nats)};
   }
@@ -60,6 +61,7 @@ class ChatTask final : public Task {
   }
   AnyData train() const override { return train_; }
   bool measurable() const override { return heldout_.size() > 0; }
+  bool larger_is_better() const override { return false; }
   Figures measure(Subject& s, const std::filesystem::path& predictions) override {
     expects(predictions.empty(), "--predictions: the task 'chat' is measured by its loss; it writes no file");
     const double nats = s.evaluate(heldout_);

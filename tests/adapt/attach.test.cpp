@@ -6,6 +6,7 @@
 using namespace lorica;
 using namespace lorica::adapt;
 using test::Reference;
+using R = Reference;
 
 namespace {
 
@@ -97,7 +98,6 @@ TEST_CASE("scores of another model are an error", "[adapt][attach]") {
 }
 
 TEST_CASE("whatever adapter a method has can stand at the dominant site alone", "[adapt][attach][domlora]") {
-  using R = Reference;
   R b;
   const test::Toy<R> model(b);
   const auto scores = probe(b, model, test::sequences(), Page{});

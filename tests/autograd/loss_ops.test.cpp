@@ -19,6 +19,12 @@ std::vector<std::int32_t> classes_of(const Numbers& in, bool gaps) {
     if (missing[i] == 1) by_row[i] = i % 2 == 0 ? no_target : -1;
   return by_row;
 }
+/// What each class weighs: 0.5, 1.25, 2, ...
+std::vector<double> weights_of(const Numbers& in) {
+  std::vector<double> w;
+  for (index_t c = 0; c < in.size("classes"); ++c) w.push_back(0.5 + 0.75 * double(c));
+  return w;
+}
 Matrix cross_entropy_of(const Matrix& h, const Matrix& w, const std::vector<std::int32_t>& targets) {
   const Matrix logits = test::product_nt(h, w);
   Matrix loss(1, 1);
@@ -112,6 +118,28 @@ template <Backend B> test::Cases<B> cases() {
              test::matrix_of(z.cols, z.cols, [](index_t i, index_t j) { return double(i == j); });
          return cross_entropy_of(z, one, classes_of(in, true));
        }},
+      {"category_loss, weighed",
+       [](auto& t, auto& in) {
+         return category_loss(in.leaf(t, "z", in.rows(), in.size("classes")),
+                              Targets<B>(in.backend, classes_of(in, true)), weights_of(in));
+       },
+       [](const Numbers& in) {
+         // Sums of one row each, so that each may weigh on its own.
+         const Matrix z = in.matrix("z", in.rows(), in.size("classes"));
+         const Matrix one =
+             test::matrix_of(z.cols, z.cols, [](index_t i, index_t j) { return double(i == j); });
+         const auto wanted = classes_of(in, true);
+         const auto weights = weights_of(in);
+         Matrix sum(1, 1);
+         for (std::size_t i = 0; i < wanted.size(); ++i) {
+           if (wanted[i] < 0) continue;
+           auto alone = wanted;
+           for (std::size_t j = 0; j < alone.size(); ++j)
+             if (j != i) alone[j] = no_target;
+           sum(0, 0) += weights[static_cast<std::size_t>(wanted[i])] * cross_entropy_of(z, one, alone)(0, 0);
+         }
+         return sum;
+       }},
       {"span_loss",
        [](auto& t, auto& in) {
          return span_loss(in.leaf(t, "z", in.rows(), 2), in.where.offsets, ends_of(in));
@@ -148,6 +176,33 @@ std::vector<std::vector<double>> run(B& b, Parameter<B>& h, Head& head, const Ta
 }
 
 }  // namespace
+
+TEMPLATE_TEST_CASE("a weighed mean and its gradient are torch's", "[autograd][loss][oracle]",
+                   LORICA_DOUBLE_BACKENDS) {
+  // z, t, w as below in float64: l = torch.nn.CrossEntropyLoss(weight=w)(z, t); l.backward(); l, z.grad
+  using B = TestType;
+  B b;
+  Parameter<B> z{
+      "z",
+      MasterTensor<B>(b, 4, 3,
+                      std::vector<double>{0.3, -1.2, 0.5, 1.5, 0.2, -0.4, -0.7, 0.9, 0.1, 0.0, 0.4, -2.0}),
+      {}};
+  const std::vector<double> w = {0.5, 2, 3};
+  Tape<B> tape(b);
+  const auto loss = category_loss(tape.leaf(z), Targets<B>(b, std::vector<std::int32_t>{2, 0, 1, 1}), w);
+  const double weight = 3 + 0.5 + 2 + 2;
+  CHECK(loss.value().template host<double>(b)[0] / weight == Approx(0.5856629268310234).epsilon(1e-14));
+  tape.backward(loss, 1 / weight);
+  CHECK(test::relative_error(
+            z.grad.template host<double>(b),
+            {0.16363044122014303, 0.03651088655460876, -0.20014132777475174, -0.019787651590032766,
+             0.012776022034503546, 0.007011629555529225, 0.03260552362381338, -0.1051704509435381,
+             0.07256492731972469, 0.10150377921696198, -0.11524082192687608, 0.013737042709914155}) < 1e-14);
+  CHECK(test::error_of<ShapeError>([&] {
+          (void)category_loss(tape.leaf(z), Targets<B>(b, std::vector<std::int32_t>{2, 0, 1, 1}),
+                              std::vector<double>{1, 2});
+        }) == "category_loss: 2 weights for 3 classes");
+}
 
 TEMPLATE_TEST_CASE("losses are what plain loops say, and agree with the reference", "[autograd][loss]",
                    LORICA_BACKENDS) {

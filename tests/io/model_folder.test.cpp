@@ -11,6 +11,7 @@
 #include <lorica/nn/generate.hpp>
 
 using namespace lorica;
+using B = cpu::EigenBackend<float>;
 namespace fs = std::filesystem;
 
 TEST_CASE("a folder says what it holds before any weight is read", "[io][model_folder]") {
@@ -52,7 +53,6 @@ TEST_CASE("a folder of llama2.c, or its file, is transformers' Llama", "[io][mod
   const test::Scratch scratch;
   (void)scratch.file("some.bin", test::tiny_llama2c());
   (void)scratch.file("tok5.bin", "pieces");
-  using B = cpu::EigenBackend<float>;
   B b;
   const auto numbers = [](std::size_t first, std::size_t n) {
     std::vector<float> out;
@@ -137,7 +137,6 @@ TEST_CASE("the real MiniLM encoder gives the sentence embeddings of transformers
           "[io][model_folder][oracle]") {
   const auto folder = test::minilm_folder();
   if (!folder) return;
-  using B = cpu::EigenBackend<float>;
   B b;
   const auto model = io::load_model(b, *folder);
   const auto oracle = io::json::read(fs::path(LORICA_TESTS_DIR) / "oracle/minilm.json");

@@ -114,7 +114,7 @@ template <Backend B> void is_as_in_transformers(const std::string& name, double 
   else if (name.ends_with("_regression"))
     descend(nn::Regression<B>{&*head});
   else
-    descend(nn::Classification<B>{&*head});
+    descend(nn::Classification<B>{{&*head}});
   each_factor([&](Parameter<B>& p, const std::string& key) {
     INFO(key);
     CHECK(relative_error(p.grad.template host<double>(b), expected.read<double>("grad." + key)) <

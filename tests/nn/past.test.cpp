@@ -51,7 +51,7 @@ template <class M, Backend B, class Model> auto adapted(B& b, const Model& model
   return a;
 }
 
-const Ids tokens = {3, 7, 7, 1, 12, 0, 4, 9, 2, 11, 4, 10, 5, 5, 8};
+const Ids prompt = {3, 7, 7, 1, 12, 0, 4, 9, 2, 11, 4, 10, 5, 5, 8};
 
 /// The logits after every piece of the sequence, the pieces given one after the other.
 template <class Model, class P, Backend B>
@@ -60,23 +60,23 @@ double cached_error(B& b, const Model& model, P& policy, const std::vector<std::
   std::size_t at = 0;
   double worst = 0;
   for (const std::size_t n : pieces) {
-    const auto got = nn::next_logits(b, model, policy, std::span(tokens).subspan(at, n), &past);
+    const auto got = nn::next_logits(b, model, policy, std::span(prompt).subspan(at, n), &past);
     at += n;
     CHECK(past.rows() == static_cast<index_t>(at));
-    const auto want = nn::next_logits(b, model, policy, std::span(tokens).first(at));
+    const auto want = nn::next_logits(b, model, policy, std::span(prompt).first(at));
     worst = std::max(worst, test::relative_error(got, want));
   }
-  REQUIRE(at == tokens.size());
+  REQUIRE(at == prompt.size());
   return worst;
 }
 template <class Model, class P, Backend B> void check(B& b, const Model& model, P& policy) {
-  CHECK(cached_error(b, model, policy, std::vector<std::size_t>(tokens.size(), 1)) < test::tolerance<B>());
+  CHECK(cached_error(b, model, policy, std::vector<std::size_t>(prompt.size(), 1)) < test::tolerance<B>());
   CHECK(cached_error(b, model, policy, {4, 1, 3, 1, 1, 5}) < test::tolerance<B>());
   // Past the last position the window slides and the past is made anew.
   nn::GenerateConfig c{.tokens = longest, .sampling = {.temperature = 1.5, .seed = 6}};
-  const auto cached = nn::generate(b, model, policy, tokens, c);
+  const auto cached = nn::generate(b, model, policy, prompt, c);
   c.cached = false;
-  CHECK(cached == nn::generate(b, model, policy, tokens, c));
+  CHECK(cached == nn::generate(b, model, policy, prompt, c));
   CHECK(static_cast<index_t>(cached.size()) == longest);
 }
 }  // namespace
@@ -101,8 +101,8 @@ TEMPLATE_TEST_CASE("a sequence in several batches has the logits of the whole", 
     const auto fused = model_of(b, gpt2());
     auto of_fused = adapted<adapt::DoraLora>(b, fused);
     check(b, fused, of_fused);
-    const auto bare_logits = nn::next_logits(b, model, bare, tokens);
-    CHECK(test::relative_error(nn::next_logits(b, model, lora, tokens), bare_logits) > 1e-3);
+    const auto bare_logits = nn::next_logits(b, model, bare, prompt);
+    CHECK(test::relative_error(nn::next_logits(b, model, lora, prompt), bare_logits) > 1e-3);
   }
 }
 

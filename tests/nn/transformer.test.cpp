@@ -238,7 +238,7 @@ template <Backend B, class Block> void reads_the_same(const char* family, index_
       nn::HeadConfig of = nn::decoder_head(3);
       of.pooling = pooling;
       nn::Head<B> head(b, of, config.width, nn::initial_head(1));
-      const nn::Classification<B> objective{&head};
+      const nn::Classification<B> objective{{&head}};
       const auto step = [&](const auto& model) {
         std::map<std::string, std::vector<double>> out;
         lora.for_each_parameter([](Parameter<B>& p, double) { p.grad = {}; });

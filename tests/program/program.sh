@@ -56,6 +56,19 @@ $lorica export --lora --model "$decoder" --adapter ada --out plain >said.txt
 grep -q '"peft_type": "LORA"' plain/adapter_config.json || fault "export --lora wrote no LORA"
 same "AdaLoRA as LoRA" "$(bits --model "$decoder" --adapter plain)" "$(bits --model "$decoder" --adapter ada)"
 
+echo "== the best step"
+best() {
+  $lorica finetune --model "$decoder" --data text.txt --length 64 --steps 24 --batch 4 --rank 2 --schedule constant \
+    --lr 0.3 --keep-best --evaluate-every 4 --out best "$@" >said.txt
+}
+best --heldout text.txt --log best.jsonl
+kept=$(grep -o 'kept step [0-9]*: [0-9.]*' said.txt | grep -o '[0-9.]*$')
+least=$(grep -o '"heldout bits per byte":[0-9.]*' best.jsonl | cut -d: -f2 | sort -g | head -1)
+near "the step that is kept" "$kept" "$least"
+near "what is saved of it" "$(bits --model "$decoder" --adapter best)" "$kept"
+best --validation 25% --patience 1
+grep -q 'stopped after step [0-9]*: 1 measurement(s) no better' said.txt || fault "patience has no end: $(cat said.txt)"
+
 echo "== generation"
 said() { $lorica generate --model "$decoder" --adapter lora --prompt "The " --tokens 40 "$@" 2>err.txt; }
 same "with and without the cache" "$(said)" "$(said --no-cache)"
@@ -72,6 +85,9 @@ measured() { $lorica evaluate --model bert --adapter "$1" --task "$2" --heldout 
 $lorica finetune --model bert --task CoLA --data cola.tsv --heldout cola.tsv --steps 40 --batch 8 --lr 1e-2 --rank 4 \
   --method dora --predictions answers.tsv --out cola >said.txt
 same "CoLA is learned" "$(measured cola CoLA cola.tsv Matthews)" 1.0000
+$lorica finetune --model bert --task CoLA --data cola.tsv --heldout cola.tsv --steps 40 --batch 8 --lr 1e-2 --rank 4 \
+  --class-weights balanced --out weighed >said.txt
+same "balanced classes are learned" "$(measured weighed CoLA cola.tsv Matthews)" 1.0000
 same "its answers" "$(head -3 answers.tsv | tr '\t\n' ' |')" "index prediction|0 1|1 0|"
 $lorica merge --model bert --adapter cola --out bert_cola >said.txt
 same "CoLA, merged" "$($lorica evaluate --model bert_cola --task CoLA --heldout cola.tsv | figure Matthews)" 1.0000
@@ -209,6 +225,12 @@ says '"model_type" is "brt", which is not known' $lorica inspect --model wrong
 cp bert/config.json wrong/
 for i in $(seq "$size"); do echo "word$i"; done >>wrong/vocab.txt
 says "they are not of one another" tune --model wrong --task CoLA --data cola.tsv
+says "--patience needs --keep-best" tune --model bert --task CoLA --data cola.tsv --patience 2
+says "--keep-best needs --evaluate-every" tune --model bert --task CoLA --data cola.tsv --keep-best --validation 10%
+says "--validation is '100%' of 24 samples" tune --model bert --task CoLA --data cola.tsv --validation 100%
+says "--class-weights: 3 for the 2 categories" tune --model bert --task CoLA --data cola.tsv --class-weights 1,2,3
+says "--class-weights: 'x' is no weight" tune --model bert --task CoLA --data cola.tsv --class-weights 1,x
+says "--class-weights: the task has no categories" tune --model "$decoder" --data text.txt --class-weights balanced
 says "'nowhere'" $lorica inspect --model nowhere
 says "found an integer, expected a string" $lorica run <(echo '{"command": 3}') 
 [ ! -e bad ] || fault "a run that failed left something behind"

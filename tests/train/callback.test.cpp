@@ -52,6 +52,18 @@ TEST_CASE("a callback has any of the hooks, or none", "[train][callback]") {
   REQUIRE(ends == 1);
 }
 
+TEST_CASE("who observes first is the last to be told of the end", "[train][callback]") {
+  std::string heard;
+  struct Named {
+    std::string& heard;
+    char name;
+    template <class R> void begin(R&) const { heard += name; }
+    template <class R> void end(R&) const { heard += name; }
+  };
+  run(1, Named{heard, 'a'}, Named{heard, 'b'}, Named{heard, 'c'});
+  REQUIRE(heard == "abccba");
+}
+
 TEST_CASE("what a callback lacks is never asked of it", "[train][callback]") {
   struct Run {
   } r;

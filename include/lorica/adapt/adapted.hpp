@@ -136,6 +136,8 @@ template <Backend B, class M> class Adapted {
     const auto g = groups();
     if (allocator_->after_step(*backend_, std::span<const Group<B>>(g), t, companions)) drop_empty();
   }
+  /// Whether no rank moves any more after step t. Called by observers that compare steps.
+  [[nodiscard]] bool settled(index_t t) const requires(moves) { return allocator_ && allocator_->settled(t); }
   /// Bytes of running scores that a run will hold.
   [[nodiscard]] std::size_t score_bytes() {
     if constexpr (moves) {

@@ -155,9 +155,25 @@ MasterVar<B> cross_entropy(const Var<B>& h, const Head& w, const Targets<B>& tar
   }
 }
 
-/// L = sum over rows with a target of -log softmax(z)_target      z [n, classes], master
-/// For the few classes of a classification. Keeps softmax(z) - onehot(target), and the targets.
-template <Backend B> MasterVar<B> category_loss(const MasterVar<B>& z, Targets<B> wanted) {
+namespace fn {
+/// loss_i, dz_i <- w_t loss_i, w_t dz_i, t the target of row i        dz [n, classes], w [classes]
+template <class M> struct WeighRow {
+  MatrixRef<M> dz;
+  M* loss;
+  const std::int32_t* target;
+  const M* w;
+  LORICA_HD void operator()(index_t i) const {
+    const M by = w[target[i]];
+    loss[i] *= by;
+    for (index_t j = 0; j < dz.cols; ++j) dz.row(i)[j] *= by;
+  }
+};
+}  // namespace fn
+
+/// L = sum over rows with a target of -w_target log softmax(z)_target      z [n, classes], master; w 1 if
+/// none For the few classes of a classification. Keeps w (softmax(z) - onehot(target)), and the targets.
+template <Backend B>
+MasterVar<B> category_loss(const MasterVar<B>& z, Targets<B> wanted, std::span<const double> weights = {}) {
   using M = typename B::master;
   B& b = z.backend();
   const auto targets = std::make_shared<const Targets<B>>(std::move(wanted));
@@ -169,6 +185,12 @@ template <Backend B> MasterVar<B> category_loss(const MasterVar<B>& z, Targets<B
   MasterTensor<B> dz(b, n, z.cols()), losses(b, 1, std::max<index_t>(n, 1));
   b.for_rows(n, fn::GatherRows<M>{z.value().ref(), targets->row.data(), dz.ref()});
   b.for_rows(n, row::CrossEntropy<M>{dz.ref(), targets->target.data(), losses.data(), true});
+  if (!weights.empty()) {
+    expects<ShapeError>(static_cast<index_t>(weights.size()) == z.cols(), "category_loss: ", weights.size(),
+                        " weights for ", z.cols(), " classes");
+    const MasterTensor<B> w(b, 1, z.cols(), weights);
+    b.for_each_index(n, fn::WeighRow<M>{dz.ref(), losses.data(), targets->target.data(), w.data()});
+  }
   const double loss = n == 0 ? 0.0 : b.sum(std::as_const(losses).data(), n);
   auto kept = z.tape().keep(std::move(dz));
   return z.tape().record(MasterTensor<B>(b, 1, 1, std::vector<double>{loss}), z.needs_grad(),

@@ -35,15 +35,22 @@ template <Backend B> struct OverHead {
 };
 }  // namespace detail
 
-/// Cross-entropy of each sequence's category.
+/// Cross-entropy of each sequence's category; where categories have weights, each sequence counts as much as
+/// its category weighs (the mean is torch.nn.CrossEntropyLoss's with `weight`).
 template <Backend B> struct Classification : detail::OverHead<B> {
+  std::vector<double> weights = {};  // by category; none: each is 1
   template <class Model, class P>
   Loss<B> loss(Tape<B>& tape, const Model& model, P& policy, const Batch<B>& batch) const {
     std::vector<std::int32_t> wanted;
     for (index_t s = 0; s < batch.where.sequences(); ++s) wanted.push_back(this->label(batch, s).category);
     Targets<B> targets(tape.backend(), wanted);
     const index_t count = targets.count;
-    return {category_loss(answers(tape, model, *this->head, policy, batch), std::move(targets)), count};
+    const auto z = answers(tape, model, *this->head, policy, batch);
+    if (weights.empty()) return {category_loss(z, std::move(targets)), count};
+    double weight = 0;
+    for (const auto category : wanted)
+      if (category >= 0) weight += weights.at(static_cast<std::size_t>(category));
+    return {category_loss(z, std::move(targets), weights), count, weight};
   }
   index_t targets_of(const Batch<B>& batch, index_t s) const { return this->label(batch, s).category >= 0; }
 };

@@ -9,10 +9,12 @@
 
 namespace lorica::nn {
 
-/// The sum of the loss over the targets of a batch, and how many there were.
+/// The sum of the loss over the targets of a batch, how many there were, and what they weigh together: a mean
+/// is the sum by the weight.
 template <Backend B> struct Loss {
   MasterVar<B> sum;
   index_t count = 0;
+  double weight = static_cast<double>(count);
 };
 
 /// The states of the rows that are read (null: of all), [rows, width]. A model whose forward does not take

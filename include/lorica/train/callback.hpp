@@ -4,8 +4,9 @@
 /// nothing.
 ///   begin(run)                 before the first step; may restore the run's state
 ///   step(run, StepInfo)        after each optimiser step, gradients still in place
-///   end(run)                   after the last step, or a stop
+///   end(run)                   after the last step, or a stop: of the last argument first
 ///   stop() -> bool             asked after each step
+///   visit_state(run, visitor)  what of the callback a resumed run must find again
 #pragma once
 
 #include <lorica/core/state.hpp>
@@ -33,7 +34,9 @@ template <Backend B> struct Run {
   index_t& step;
   index_t steps;
   std::string identity;  // of model, method and configuration: a state belongs to one
-  std::function<void(StateVisitor<B>&)> visit_state;  // all that evolves
+  std::function<void(StateVisitor<B>&)> visit_trained;  // what trains, and what goes with it
+  std::function<void(StateVisitor<B>&)> visit_state;    // all that evolves: the same, optimiser, callbacks
+  std::function<bool(index_t)> settled;                 // whether no rank moves any more after that step
 };
 
 /// A line every so many steps, and after the last.
@@ -67,6 +70,9 @@ template <class C, class R> void call_step(C& c, R& r, const StepInfo& s) {
 }
 template <class C, class R> void call_end(C& c, R& r) {
   if constexpr (requires { c.end(r); }) c.end(r);
+}
+template <class C, class R, class V> void call_visit_state(C& c, R& r, V& v) {
+  if constexpr (requires { c.visit_state(r, v); }) c.visit_state(r, v);
 }
 template <class C> bool call_stop(C& c) {
   if constexpr (requires { c.stop(); })

@@ -11,14 +11,13 @@
 
 namespace lorica::train {
 
-/// Nats for a target, over all samples of `data`.
+/// Nats for a target (of its weight), over all samples of `data`.
 template <Backend B, class Model, class P, Data D, class O = nn::NextToken>
 double evaluate(B& b, const Model& model, P& policy, const D& data, index_t batch = 16,
                 const O& objective = {}) {
   expects(batch > 0, "evaluate: a batch of ", batch, ", expected at least 1");
   if constexpr (requires { policy.phase(std::optional<std::uint64_t>()); }) policy.phase(std::nullopt);
-  double sum = 0;
-  index_t count = 0;
+  double sum = 0, weight = 0;
   for (index_t first = 0; first < data.size(); first += batch) {
     nn::Sequences s;
     for (index_t i = first; i < std::min(data.size(), first + batch); ++i) data.append(s, i);
@@ -26,10 +25,10 @@ double evaluate(B& b, const Model& model, P& policy, const D& data, index_t batc
     Tape<B> tape(b, false);
     const auto loss = objective.loss(tape, model, policy, rows);
     sum += loss.sum.value().template host<double>(b)[0];
-    count += loss.count;
+    weight += loss.weight;
   }
-  expects(count > 0, "evaluate: no targets in ", data.size(), " samples");
-  return sum / double(count);
+  expects(weight > 0, "evaluate: no targets in ", data.size(), " samples");
+  return sum / weight;
 }
 /// Without adapters.
 template <Backend B, class Model, Data D>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /// @file lorica/train/fit.hpp
 /// Walking downhill. One step: forward and backward over `accumulate` batches; the sum of gradients divided
-/// by the count of targets; the regulariser, once; clip; AdamW; then the trainee's own after_step (an
-/// allocator, say).
+/// by what the targets weigh together, their count where none weighs more; the regulariser, once; clip;
+/// AdamW; then the trainee's own after_step (an allocator, say).
 #pragma once
 
 #include <lorica/nn/objective.hpp>
@@ -15,6 +15,7 @@
 
 #include <charconv>
 #include <chrono>
+#include <tuple>
 
 namespace lorica::train {
 
@@ -134,15 +135,28 @@ FitResult fit(B& b, const Model& model, T& trainee, const D& data, const FitConf
   detail::Growth<B> memory(b);
   index_t step = 0;
   Run<B> run{
-      b, step, c.steps,
+      b,
+      step,
+      c.steps,
       message(c.whole_identity(), ", samples ", data.size(), ordered ? ", in an order of their own" : ""),
       [&](StateVisitor<B>& v) {
-        v.count("step", step);
         trainee.visit_state(v);
         if constexpr (requires { objective.visit_state(v); }) objective.visit_state(v);
+      },
+      [&](StateVisitor<B>& v) {
+        v.count("step", step);
+        run.visit_trained(v);
         trained.for_each_parameter([&](Parameter<B>& p, double rate) {
           if (rate > 0) optimizer.visit_state(v, b, p);
         });
+        (detail::call_visit_state(callbacks, run, v), ...);
+      },
+      [&](index_t t) {
+        if constexpr (requires {
+                        { trainee.settled(t) } -> std::same_as<bool>;
+                      })
+          return trainee.settled(t);
+        return true;
       }};
   if constexpr (requires { trainee.begin(c.steps); }) trainee.begin(c.steps);
   (detail::call_begin(callbacks, run), ...);
@@ -152,6 +166,7 @@ FitResult fit(B& b, const Model& model, T& trainee, const D& data, const FitConf
     const auto start = clock::now();
     memory.begin();
     StepInfo info{step, c.steps, 0, 0, 0, c.optimizer.lr * c.schedule(step, c.steps), 0, 0, 0};
+    double weight = 0;
     trained.for_each_parameter([](Parameter<B>& p, double) { p.grad = {}; });
     for (index_t micro = 0; micro < c.accumulate; ++micro) {
       const index_t draw = step * c.accumulate + micro;
@@ -165,10 +180,12 @@ FitResult fit(B& b, const Model& model, T& trainee, const D& data, const FitConf
       const auto loss = objective.loss(tape, model, trainee, batch);
       info.loss += loss.sum.value().template host<double>(b)[0];
       info.targets += loss.count;
+      weight += loss.weight;
       tape.backward(loss.sum);
     }
     expects(info.targets > 0, "step ", step, ": the batch has no targets");
-    info.loss /= double(info.targets);
+    expects(weight > 0, "step ", step, ": every target of the batch weighs nothing");
+    info.loss /= weight;
     if (!std::isfinite(info.loss)) {
       const std::string fault = first_not_finite(b, trained);
       const char* found = std::isnan(info.loss) ? "nan"
@@ -180,7 +197,7 @@ FitResult fit(B& b, const Model& model, T& trainee, const D& data, const FitConf
                                  "; lower the learning rate (", info.lr,
                                  " at this step), or look for tokens the model has never seen"));
     }
-    scale_gradients(b, trained, 1.0 / double(info.targets));
+    scale_gradients(b, trained, 1.0 / weight);
     if constexpr (requires(Tape<B> & t) { trainee.penalty(t); }) {
       Tape<B> tape(b);
       if (const auto penalty = trainee.penalty(tape)) {
@@ -206,7 +223,10 @@ FitResult fit(B& b, const Model& model, T& trainee, const D& data, const FitConf
   }
   result.steps = step;
   if constexpr (requires { trainee.phase(std::optional<std::uint64_t>()); }) trainee.phase(std::nullopt);
-  (detail::call_end(callbacks, run), ...);
+  [&, all = std::tie(callbacks...) ]<std::size_t... I>(std::index_sequence<I...>) {
+    (detail::call_end(std::get<sizeof...(I) - 1 - I>(all), run), ...);
+  }
+  (std::index_sequence_for<Callbacks...>());
   return result;
 }
 

@@ -149,6 +149,8 @@ template <Backend B, DirectionScore S, DynamicPlacement P> class Allocator {
     compact(b, groups, companions);
     return true;
   }
+  /// Whether no rank moves any more after step t: no score was listened to for the cut that step made.
+  [[nodiscard]] bool settled(index_t t) const { return t > 0 && !policy_.listens(state_, t - 1); }
   /// What the last cut did; none before the first.
   [[nodiscard]] const std::optional<Cut>& last() const noexcept { return last_; }
   /// 1 where a direction is kept, by group.      [1, r at the start]
