@@ -47,6 +47,28 @@ TEST_CASE("the device's pool counts what is in use, what was, and what it holds"
   REQUIRE(pool->held() == 0);
 }
 
+TEST_CASE("where the device has no more, unused blocks go back to it, and then it is an error",
+          "[gpu][buffer]") {
+  const auto pool = std::make_shared<Pool>();
+  pool->limit(std::size_t(3) << 20);
+  const Buffer<char> kept(pool, 1 << 20);
+  { const Buffer<char> passing(pool, 3 << 19); }
+  REQUIRE(pool->held() == std::size_t(5) << 19);
+  const Buffer<char> other(pool, 1 << 20);  // of another size: what is unused makes room
+  REQUIRE(pool->held() == std::size_t(2) << 20);
+  try {
+    const Buffer<char> more(pool, 3 << 19);
+    FAIL("there was room");
+  } catch (const OutOfMemory& e) {
+    REQUIRE(std::string(e.what()).starts_with(
+        "the device has no room for 1.5 MiB: 2.0 MiB are in use, of at most 3.0 MiB"));
+    REQUIRE(e.asked == std::size_t(3) << 19);
+    REQUIRE(e.in_use == std::size_t(2) << 20);
+  }
+  REQUIRE(pool->in_use() == std::size_t(2) << 20);  // as before
+  const Buffer<char> last(pool, 1 << 20);
+}
+
 TEST_CASE("a device buffer moves with what is in it, and outlives its owner", "[gpu][buffer]") {
   auto pool = std::make_shared<Pool>();
   Buffer<int> a(pool, 3), b(pool, 3);

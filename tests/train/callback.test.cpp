@@ -36,6 +36,12 @@ struct EndOnly {
   int* count;
   template <class R> void end(R&) const { ++*count; }
 };
+struct Named {
+  std::string& heard;
+  char name;
+  template <class R> void begin(R&) const { heard += name; }
+  template <class R> void end(R&) const { heard += name; }
+};
 struct Deaf {};
 struct Keep {
   std::vector<train::StepInfo> steps = {};
@@ -54,12 +60,6 @@ TEST_CASE("a callback has any of the hooks, or none", "[train][callback]") {
 
 TEST_CASE("who observes first is the last to be told of the end", "[train][callback]") {
   std::string heard;
-  struct Named {
-    std::string& heard;
-    char name;
-    template <class R> void begin(R&) const { heard += name; }
-    template <class R> void end(R&) const { heard += name; }
-  };
   run(1, Named{heard, 'a'}, Named{heard, 'b'}, Named{heard, 'c'});
   REQUIRE(heard == "abccba");
 }

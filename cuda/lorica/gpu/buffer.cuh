@@ -6,15 +6,21 @@
 #pragma once
 
 #include <lorica/core/bf16.hpp>
+#include <lorica/core/out_of_memory.hpp>
 
 #include <thrust/device_free.h>
 #include <thrust/device_malloc.h>
 #include <thrust/device_ptr.h>
 
+#if THRUST_DEVICE_SYSTEM == THRUST_DEVICE_SYSTEM_CUDA
+#  include <cuda_runtime_api.h>
+#endif
+
 #include <cstddef>
 #include <map>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <utility>
 #include <vector>
 
@@ -33,14 +39,15 @@ class Pool {
     }
   }
 
-  /// At least that many bytes; Thrust throws std::bad_alloc where there are none.
+  /// At least that many bytes. Where the device has none left, unused blocks of other sizes are given back
+  /// first; OutOfMemory where that is not enough.
   std::byte* take(std::size_t bytes) {
     const std::size_t size = size_class(bytes);
     const std::lock_guard lock(mutex_);
     auto& free = free_[size];
     std::byte* p = nullptr;
     if (free.empty()) {
-      p = thrust::raw_pointer_cast(thrust::device_malloc<std::byte>(size));
+      p = from_device(size);
       held_ += size;
     } else {
       p = free.back();
@@ -62,12 +69,12 @@ class Pool {
   /// Gives all unused blocks back to the device.
   void trim() {
     const std::lock_guard lock(mutex_);
-    for (auto& [size, blocks] : free_)
-      while (!blocks.empty()) {
-        thrust::device_free(thrust::device_pointer_cast(blocks.back()));
-        blocks.pop_back();
-        held_ -= size;
-      }
+    release();
+  }
+  /// The most to hold from now on, as if the device had no more; 0 is all that it has.
+  void limit(std::size_t bytes) {
+    const std::lock_guard lock(mutex_);
+    limit_ = bytes;
   }
   /// Bytes in buffers now, the most there ever were, and bytes held from the device.
   [[nodiscard]] std::size_t in_use() const noexcept { return in_use_; }
@@ -84,9 +91,46 @@ class Pool {
     return bytes == 0 ? step : (bytes + step - 1) / step * step;
   }
 
+  std::byte* from_device(std::size_t size) {
+    try {
+      return allocated(size);
+    } catch (const std::bad_alloc&) {
+      release();
+    }
+    try {
+      return allocated(size);
+    } catch (const std::bad_alloc&) {
+      throw OutOfMemory(
+          message("the device has no room for ", mebibytes(size), ": ", mebibytes(in_use_), " are in use",
+                  limit_ > 0 ? ", of at most " + mebibytes(limit_) : "", of_device()),
+          size, in_use_);
+    }
+  }
+  std::byte* allocated(std::size_t size) {
+    if (limit_ > 0 && held_ + size > limit_) throw std::bad_alloc();
+    return thrust::raw_pointer_cast(thrust::device_malloc<std::byte>(size));
+  }
+  /// What the device says of itself, where it is one: others may have their part.
+  static std::string of_device() {
+#if THRUST_DEVICE_SYSTEM == THRUST_DEVICE_SYSTEM_CUDA
+    std::size_t free = 0, all = 0;
+    if (cudaMemGetInfo(&free, &all) == cudaSuccess)
+      return message("; it has ", mebibytes(all), ", of which ", mebibytes(free), " are free");
+#endif
+    return {};
+  }
+  void release() {
+    for (auto& [size, blocks] : free_)
+      while (!blocks.empty()) {
+        thrust::device_free(thrust::device_pointer_cast(blocks.back()));
+        blocks.pop_back();
+        held_ -= size;
+      }
+  }
+
   std::mutex mutex_;
   std::map<std::size_t, std::vector<std::byte*>> free_;
-  std::size_t in_use_ = 0, peak_ = 0, held_ = 0;
+  std::size_t in_use_ = 0, peak_ = 0, held_ = 0, limit_ = 0;
 };
 
 /// n values of T in the device's memory, contents unspecified. Moves, never copies; data() is for the device

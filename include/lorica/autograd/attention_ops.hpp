@@ -144,25 +144,26 @@ template <class T, class M> struct Rotate {
   MatrixRef<T> y;
   index_t head_dim;
   bool interleaved, back, add;
+  LORICA_HD index_t cols() const { return x.cols; }
+  /// By a block of threads, a pair each.
   LORICA_HD void operator()(index_t i) const {
     const index_t pairs = head_dim / 2;
-    for (index_t h = 0; h < x.cols / head_dim; ++h)
-      for (index_t j = 0; j < pairs; ++j) {
-        using std::cos;
-        using std::sin;
-        const M angle = M(position[i]) * frequency[j];
-        const M c = cos(angle), s = back ? -sin(angle) : sin(angle);
-        const index_t a = h * head_dim + (interleaved ? 2 * j : j),
-                      b = h * head_dim + (interleaved ? 2 * j + 1 : j + pairs);
-        const M u = convert<M>(x.row(i)[a]), v = convert<M>(x.row(i)[b]);
-        M p = u * c - v * s, q = v * c + u * s;
-        if (add) {
-          p += convert<M>(y.row(i)[a]);
-          q += convert<M>(y.row(i)[b]);
-        }
-        y.row(i)[a] = convert<T>(p);
-        y.row(i)[b] = convert<T>(q);
+    for (index_t pair = block::thread(); pair < x.cols / head_dim * pairs; pair += block::threads()) {
+      using std::cos;
+      using std::sin;
+      const index_t first = pair / pairs * head_dim, j = pair % pairs;
+      const M angle = M(position[i]) * frequency[j];
+      const M c = cos(angle), s = back ? -sin(angle) : sin(angle);
+      const index_t a = first + (interleaved ? 2 * j : j), b = first + (interleaved ? 2 * j + 1 : j + pairs);
+      const M u = convert<M>(x.row(i)[a]), v = convert<M>(x.row(i)[b]);
+      M p = u * c - v * s, q = v * c + u * s;
+      if (add) {
+        p += convert<M>(y.row(i)[a]);
+        q += convert<M>(y.row(i)[b]);
       }
+      y.row(i)[a] = convert<T>(p);
+      y.row(i)[b] = convert<T>(q);
+    }
   }
 };
 }  // namespace fn

@@ -123,8 +123,7 @@ Memory estimate(B& b, const Model& model, T& trainee, const D& data, const FitCo
     {
       const nn::Batch<B> batch(b, s);
       Tape<B> tape(b, c.blocks());
-      const auto loss = objective.loss(tape, model, trainee, batch);
-      tape.backward(loss.sum);
+      detail::descend(model, all, batch, c, growth, tape, {});
       got.activations = double(tape.saved_bytes());
     }
     got.step = double(growth.most());

@@ -11,10 +11,12 @@
 #include <lorica/train/data.hpp>
 #include <lorica/train/learning_rate.hpp>
 #include <lorica/train/optimizer.hpp>
+#include <lorica/train/out_of_memory.hpp>
 #include <lorica/train/trainee.hpp>
 
 #include <charconv>
 #include <chrono>
+#include <optional>
 #include <tuple>
 
 namespace lorica::train {
@@ -87,6 +89,8 @@ template <Backend B> class Growth {
   void begin() {
     if constexpr (Counts<B>) b_->pool().reset_peak();
   }
+  /// In use when it was made.
+  [[nodiscard]] std::size_t base() const noexcept { return base_; }
   /// The most since begin().
   [[nodiscard]] std::size_t most() const {
     if constexpr (Counts<B>)
@@ -117,6 +121,28 @@ template <class T, class O> struct Trained {
       objective.for_each_parameter([&](auto& p) { f(p, 1.0); });
   }
 };
+}  // namespace detail
+
+namespace detail {
+/// One batch, forward and backward; nobody waits for its loss. Where there is no room for it the error says
+/// what takes most. Without a step: before the first.
+template <Backend B, class Model, class T, class O>
+nn::Loss<B> descend(const Model& model, Trained<T, O>& trained, const nn::Batch<B>& batch, const FitConfig& c,
+                    const Growth<B>& memory, Tape<B>& tape, std::optional<index_t> step) {
+  try {
+    auto loss = trained.objective.loss(tape, model, trained.trainee, batch);
+    tape.backward(loss.sum);
+    return loss;
+  } catch (const OutOfMemory& e) {
+    Holdings h{.before = memory.base(), .activations = tape.account().live};
+    trained.for_each_parameter([&](Parameter<B>& p, double rate) {
+      h.gradients += p.grad.bytes();
+      if (rate > 0 && step && *step > 0) h.moments += 2 * p.value.bytes();
+    });
+    throw explained(e, step ? message("step ", *step) : "before the first step", h, c.batch,
+                    c.checkpoint_blocks);
+  }
+}
 }  // namespace detail
 
 /// Trains `trainee` (adapters, or Everything of a model), and the parameters of the objective if it has any,
@@ -177,11 +203,10 @@ FitResult fit(B& b, const Model& model, T& trainee, const D& data, const FitConf
       if constexpr (requires { trainee.phase(std::optional<std::uint64_t>()); })
         trainee.phase(static_cast<std::uint64_t>(draw));
       Tape<B> tape(b, c.blocks());
-      const auto loss = objective.loss(tape, model, trainee, batch);
-      info.loss += loss.sum.value().template host<double>(b)[0];
+      const auto loss = detail::descend(model, trained, batch, c, memory, tape, step);
+      info.loss += loss.sum.value().template host<double>(b)[0];  // a device is waited for here, all queued
       info.targets += loss.count;
       weight += loss.weight;
-      tape.backward(loss.sum);
     }
     expects(info.targets > 0, "step ", step, ": the batch has no targets");
     expects(weight > 0, "step ", step, ": every target of the batch weighs nothing");
@@ -201,8 +226,8 @@ FitResult fit(B& b, const Model& model, T& trainee, const D& data, const FitConf
     if constexpr (requires(Tape<B> & t) { trainee.penalty(t); }) {
       Tape<B> tape(b);
       if (const auto penalty = trainee.penalty(tape)) {
-        info.penalty = penalty->value().template host<double>(b)[0];
         tape.backward(*penalty);
+        info.penalty = penalty->value().template host<double>(b)[0];
       }
     }
     info.gradient_norm = gradient_norm(b, trained, step);

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: MIT
+// Methods under a budget, on an NVIDIA GPU, weights and activations float.
+#include "on_cuda.hpp"
+
+namespace lorica::cli {
+
+using B = OnCuda;
+template AnyAdapted<B> attach_moving(B&, const nn::AnyModel<B>&, const Choice&, Adapter, Score,
+                                     const adapt::Placement&);
+
+}  // namespace lorica::cli
