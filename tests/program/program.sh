@@ -56,6 +56,21 @@ $lorica export --lora --model "$decoder" --adapter ada --out plain >said.txt
 grep -q '"peft_type": "LORA"' plain/adapter_config.json || fault "export --lora wrote no LORA"
 same "AdaLoRA as LoRA" "$(bits --model "$decoder" --adapter plain)" "$(bits --model "$decoder" --adapter ada)"
 
+echo "== controls: all of the weights, biases alone"
+for control in full bias; do
+  $lorica finetune --model "$decoder" --data text.txt --heldout text.txt --length 64 --steps 6 --batch 4 --lr 1e-3 \
+    --method $control --out $control >said.txt
+  learned=$(grep -o 'held out, after: bits per byte [0-9.]*' said.txt | grep -o '[0-9.]*$')
+  awk "BEGIN {exit !($learned < $before)}" || fault "$control learned nothing: $before to $learned"
+  same "$control, loaded" "$(bits --model "$decoder" --adapter $control)" "$learned"
+  $lorica finetune --model "$decoder" --data text.txt --length 64 --steps 6 --batch 4 --lr 1e-3 --method $control \
+    --out $control.safetensors >said.txt
+  same "$control, as a file" "$(bits --model "$decoder" --adapter $control.safetensors)" "$learned"
+done
+$lorica merge --model "$decoder" --adapter full --out full_merged >said.txt
+near "full, merged into BF16" "$(bits --model full_merged)" "$(bits --model "$decoder" --adapter full)"
+says "adds a bias of its own" $lorica merge --model "$decoder" --adapter bias --out bias_merged
+
 echo "== generation"
 said() { $lorica generate --model "$decoder" --adapter lora --prompt "The " --tokens 40 "$@" 2>err.txt; }
 same "with and without the cache" "$(said)" "$(said --no-cache)"
