@@ -3,6 +3,7 @@
 #pragma once
 
 #include "any_adapted.hpp"
+#include "controls.hpp"
 
 #include <lorica/adapt/parameterization/exact_svd.hpp>
 #include <lorica/adapt/placement/proportional.hpp>
@@ -57,6 +58,12 @@ AnyAdapted<B> attach_fixed(B& b, const nn::AnyModel<B>& model, const Choice& c, 
       return with(Plus<Additive<>>{{{}, scaling, c.dropout}, c.ratio});
     case Adapter::frozen_a:
       return with(Additive<FrozenA>{{}, scaling, c.dropout});
+    case Adapter::bias:
+      return detail::made(b, model, Method<BiasOnly>{}, c,
+                          with_ranks(model, at, [](const SiteInfo&) { return index_t{1}; }));
+    case Adapter::whole:
+      return detail::made(b, model, Method<Additive<Whole, Unscaled>>{{{}, {}, c.dropout}}, c,
+                          with_ranks(model, at, [](const SiteInfo& s) { return std::min(s.in, s.out); }));
     default:
       return with(Additive<>{{}, scaling, c.dropout});
   }

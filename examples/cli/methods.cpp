@@ -41,6 +41,10 @@ constexpr MethodInfo every_method[] = {
     {"domlora-dora", "the same with DoRA", Adapter::dora, Where::dominant},
     {"domlora-pissa", "the same from the principal part of W", Adapter::pissa, Where::dominant},
     {"domlora-svd", "the same with P diag(lambda) Q", Adapter::svd, Where::dominant},
+    {"bias", "a bias at every site and nothing else (BitFit, Ben Zaken et al. 2021, without norms)",
+     Adapter::bias},
+    {"full", "all of the weights at the sites: full fine-tuning without embeddings and norms",
+     Adapter::whole},
     {"proportional", "B A with ranks shared out by PAGE under a total", Adapter::lora, Where::proportional},
 };
 }  // namespace

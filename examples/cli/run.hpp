@@ -36,7 +36,21 @@ struct Choice {
 
 enum class Where { everywhere, dominant, proportional };
 /// What stands at a site.
-enum class Adapter { lora, rslora, svd, dora, pissa, olora, gaussian, orthogonal, plus, frozen_a, exact_svd };
+enum class Adapter {
+  lora,
+  rslora,
+  svd,
+  dora,
+  pissa,
+  olora,
+  gaussian,
+  orthogonal,
+  plus,
+  frozen_a,
+  exact_svd,
+  bias,
+  whole
+};
 /// What a budget cuts by; none has no budget.
 enum class Score { none, sensitivity, movement, fisher, fisher_mean, gsnr, gsnr_raw, magnitude, spectrum };
 

@@ -185,6 +185,8 @@ template <Backend B> class ModelOn final : public Model {
     };
     if (is("adapter", adapt::Dora<>::name)) return as(adapt::DoraLora{});
     if (is("parameterization", adapt::Svd::name)) return as(adapt::SvdLora{});
+    if (is("parameterization", Whole::name)) return as(adapt::Method<adapt::Additive<Whole, Unscaled>>{});
+    if (is("adapter", BiasOnly::name)) return as(adapt::Method<BiasOnly>{});
     return as(adapt::Lora{});
   }
 

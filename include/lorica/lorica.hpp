@@ -28,6 +28,7 @@
 #include <lorica/report/progress.hpp>
 #include <lorica/report/rank_map.hpp>
 #include <lorica/report/run_report.hpp>
+#include <lorica/report/significance.hpp>
 #include <lorica/report/site_map.hpp>
 #include <lorica/report/stability.hpp>
 #include <lorica/report/table.hpp>

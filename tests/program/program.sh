@@ -69,6 +69,21 @@ near "what is saved of it" "$(bits --model "$decoder" --adapter best)" "$kept"
 best --validation 25% --patience 1
 grep -q 'stopped after step [0-9]*: 1 measurement(s) no better' said.txt || fault "patience has no end: $(cat said.txt)"
 
+echo "== controls: all of the weights, biases alone"
+for control in full bias; do
+  $lorica finetune --model "$decoder" --data text.txt --heldout text.txt --length 64 --steps 6 --batch 4 --lr 1e-3 \
+    --method $control --out $control >said.txt
+  learned=$(grep -o 'held out, after: bits per byte [0-9.]*' said.txt | grep -o '[0-9.]*$')
+  awk "BEGIN {exit !($learned < $before)}" || fault "$control learned nothing: $before to $learned"
+  same "$control, loaded" "$(bits --model "$decoder" --adapter $control)" "$learned"
+  $lorica finetune --model "$decoder" --data text.txt --length 64 --steps 6 --batch 4 --lr 1e-3 --method $control \
+    --out $control.safetensors >said.txt
+  same "$control, as a file" "$(bits --model "$decoder" --adapter $control.safetensors)" "$learned"
+done
+$lorica merge --model "$decoder" --adapter full --out full_merged >said.txt
+near "full, merged into BF16" "$(bits --model full_merged)" "$(bits --model "$decoder" --adapter full)"
+says "adds a bias of its own" $lorica merge --model "$decoder" --adapter bias --out bias_merged
+
 echo "== generation"
 said() { $lorica generate --model "$decoder" --adapter lora --prompt "The " --tokens 40 "$@" 2>err.txt; }
 same "with and without the cache" "$(said)" "$(said --no-cache)"

@@ -56,6 +56,20 @@ TEST_CASE("a line shows step, loss, tokens a second and time left", "[report][pr
   for (const std::string& drawn : screen.drawings()) REQUIRE(display_width(drawn) < 80);
 }
 
+TEST_CASE("a bar over several runs says which", "[report][progress]") {
+  Screen screen;
+  ProgressConfig config = screen.config(2);
+  config.label = "first";
+  Progress progress(config);
+  screen.time += 1;
+  progress.update({.step = 1});
+  REQUIRE(screen.last().starts_with("first  ["));
+  progress.label("second");
+  screen.time += 1;
+  progress.update({.step = 2});
+  REQUIRE(screen.last().starts_with("second  ["));
+}
+
 TEST_CASE("half of the bar is half of the work, all of it the end", "[report][progress]") {
   Screen screen;
   ProgressConfig config = screen.config(10);

@@ -74,6 +74,9 @@ class Progress {
     draw(line());
   }
 
+  /// What stands in front of the bar from the next drawing on.
+  void label(std::string text) { config_.label = std::move(text); }
+
   /// Empties the line, so that something else can be printed; the next update draws it again.
   void clear() {
     if (config_.out == nullptr || shown_ == 0) return;

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+// From recorded runs to tables, sentences and pictures: one list of sections, for Markdown and for HTML.
+#pragma once
+
+#include "plan.hpp"
+
+#include <lorica/report/html.hpp>
+#include <lorica/report/significance.hpp>
+
+namespace lorica::studies {
+
+/// The figures of a part, [row][column][seed]; NaN where there is none.
+struct Grid {
+  std::vector<std::vector<std::vector<double>>> value = {};
+  std::vector<bool> present = {};             // columns whose data is at hand
+  std::vector<std::size_t> primary = {};      // of every task the first column, by which methods are compared
+  std::vector<std::vector<Cell>> cells = {};  // [row][entry]
+
+  /// Of a row under a seed, over the present columns; NaN where one is missing.
+  [[nodiscard]] double average(std::size_t row, std::size_t seed) const;
+};
+Grid grid(const Ready& ready, const Record& record, std::size_t part);
+
+/// Differences of two rows over (task, seed), positive where the first is better.
+struct Comparison {
+  std::vector<double> differences = {};
+  report::Spread spread;
+  report::Interval student, bootstrap;  // the second of 8 pairs or more
+
+  /// 1: better, -1: worse, 0: neither is shown.
+  [[nodiscard]] int verdict() const;
+  /// "mean +0.52, 95 % -0.10 to 1.14, n = 12"
+  [[nodiscard]] std::string to_text() const;
+};
+Comparison compare(const Part& part, const Grid& grid, std::size_t row, std::size_t against);
+
+/// A section of the report; `varies`: it holds times, by which two runs of one study differ.
+struct Section {
+  report::HtmlSection html;
+  bool varies = false;
+};
+
+/// Tables and sentences.
+std::vector<Section> tables(const Ready& ready, const Record& record);
+/// Pictures: curves over budgets, where the ranks went, losses, PAGE.
+std::vector<Section> pictures(const Ready& ready, const Record& record);
+
+/// Headings, paragraphs and tables; without pictures and, unless asked for, without what varies.
+std::string markdown(const Study& study, const std::vector<Section>& sections, bool varying);
+/// Every mean with its spread, one a line.
+std::string csv(const Ready& ready, const Record& record);
+report::HtmlPage page(const Ready& ready, const std::vector<Section>& sections, const Plan& plan);
+
+}  // namespace lorica::studies
