@@ -11,8 +11,6 @@
 #include <lorica/gpu/loop_gemm.cuh>
 #include <lorica/gpu/sweep.cuh>
 
-#include <thrust/copy.h>
-#include <thrust/device_ptr.h>
 #include <thrust/execution_policy.h>
 #include <thrust/sort.h>
 
@@ -133,20 +131,20 @@ template <Scalar T, class Gemm = LoopGemm, Scalar Master = arithmetic_t<T>> clas
   template <class U> using buffer = Buffer<U>;
   static constexpr double pack_factor = Gemm::pack_factor;
 
-  ThrustBackend() = default;
-  explicit ThrustBackend(Gemm gemm) : gemm_(std::move(gemm)) {}
+  explicit ThrustBackend(Gemm gemm = {}) : gemm_(std::move(gemm)) {
+    if constexpr (requires { gemm_.take_from(pool_); }) gemm_.take_from(pool_);
+  }
 
   // --- memory ---
   template <class U> [[nodiscard]] Buffer<U> allocate(index_t n) { return Buffer<U>(pool_, n); }
   template <class U> void upload(std::span<const U> host, U* to) {
-    if (!host.empty()) thrust::copy(host.data(), host.data() + host.size(), thrust::device_pointer_cast(to));
+    if (!host.empty()) detail::to_device(host.data(), to, static_cast<index_t>(host.size()));
   }
   template <class U> void download(const U* from, std::span<U> host) {
-    const auto first = thrust::device_pointer_cast(from);
-    if (!host.empty()) thrust::copy(first, first + static_cast<std::ptrdiff_t>(host.size()), host.data());
+    if (!host.empty()) detail::to_host(from, host.data(), static_cast<index_t>(host.size()));
   }
   template <class U> void copy(const U* from, U* to, index_t n) {
-    if (n > 0) thrust::copy(thrust::device, from, from + n, to);
+    if (n > 0) detail::on_device(from, to, n);
   }
   /// What is in use and what was, for reports.
   [[nodiscard]] Pool& pool() noexcept { return *pool_; }
