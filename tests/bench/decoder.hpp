@@ -5,7 +5,6 @@
 #pragma once
 
 #include <lorica/adapt/attach.hpp>
-#include <lorica/cpu/eigen_backend.hpp>
 #include <lorica/nn/transformer.hpp>
 #include <lorica/train/estimate.hpp>
 

@@ -7,6 +7,8 @@
 ///   step [--gemm eigen|onednn] [--precision fp32|bf16]
 ///
 /// The rate is that of float products also in bf16, where the fraction may therefore exceed 1.
+#include <lorica/cpu/eigen_backend.hpp>
+
 #include "bench/decoder.hpp"
 #include "bench/products.hpp"
 

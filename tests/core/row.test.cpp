@@ -35,6 +35,7 @@ template <class M> struct SoftmaxRows {
   const std::int32_t* valid;
   M scale;
   M* lse;
+  LORICA_HD index_t cols() const { return x.cols; }
   LORICA_HD void operator()(index_t i) const { lse[i] = row::softmax(x.row(i), valid[i], x.cols, scale); }
 };
 
@@ -74,7 +75,7 @@ struct Reference {
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("softmax over the valid part of a row", "[core][row]", LORICA_BACKENDS) {
+TEMPLATE_TEST_CASE("softmax over the valid part of a row", "[core][row][kernel]", LORICA_BACKENDS) {
   using B = TestType;
   using M = typename B::master;
   B b;
@@ -97,7 +98,7 @@ TEMPLATE_TEST_CASE("softmax over the valid part of a row", "[core][row]", LORICA
   }
 }
 
-TEMPLATE_TEST_CASE("softmax of huge and equal numbers, and of one that is none", "[core][row]",
+TEMPLATE_TEST_CASE("softmax of huge and equal numbers, and of one that is none", "[core][row][kernel]",
                    LORICA_BACKENDS) {
   using B = TestType;
   using M = typename B::master;
@@ -120,7 +121,8 @@ TEMPLATE_TEST_CASE("softmax of huge and equal numbers, and of one that is none",
   REQUIRE(std::isnan(l[3]));
 }
 
-TEMPLATE_TEST_CASE("layer norm, its gradient, and what its gain sees", "[core][row]", LORICA_BACKENDS) {
+TEMPLATE_TEST_CASE("layer norm, its gradient, and what its gain sees", "[core][row][kernel]",
+                   LORICA_BACKENDS) {
   using B = TestType;
   using T = typename B::scalar;
   using M = typename B::master;
@@ -167,7 +169,7 @@ TEMPLATE_TEST_CASE("layer norm, its gradient, and what its gain sees", "[core][r
   }
 }
 
-TEMPLATE_TEST_CASE("RMS norm, its gradient, and what its gain sees", "[core][row]", LORICA_BACKENDS) {
+TEMPLATE_TEST_CASE("RMS norm, its gradient, and what its gain sees", "[core][row][kernel]", LORICA_BACKENDS) {
   using B = TestType;
   using T = typename B::scalar;
   using M = typename B::master;
@@ -203,7 +205,7 @@ TEMPLATE_TEST_CASE("RMS norm, its gradient, and what its gain sees", "[core][row
   }
 }
 
-TEMPLATE_TEST_CASE("cross-entropy of a row of logits, and its gradient in place", "[core][row]",
+TEMPLATE_TEST_CASE("cross-entropy of a row of logits, and its gradient in place", "[core][row][kernel]",
                    LORICA_BACKENDS) {
   using B = TestType;
   using M = typename B::master;

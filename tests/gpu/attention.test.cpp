@@ -29,7 +29,7 @@ template <class T, class M> void agrees(const AttentionShape& shape, const std::
 
 }  // namespace
 
-TEST_CASE("attention in tiles is the portable one", "[gpu][attention]") {
+TEST_CASE("attention in tiles is the portable one", "[gpu][attention][kernel]") {
   // A tile of double has 64 rows up to a head of 32, 32 up to one of 64.
   const std::vector<std::vector<index_t>> lengths = {{1}, {64}, {1, 63, 64, 65, 2}, {150, 1, 5}};
   for (const auto& shape : {AttentionShape{3, 3, 5, true, 1}, AttentionShape{4, 2, 16, true, 1},
@@ -43,7 +43,7 @@ TEST_CASE("attention in tiles is the portable one", "[gpu][attention]") {
       }
 }
 
-TEST_CASE("and in float, in bf16, and of large heads", "[gpu][attention]") {
+TEST_CASE("and in float, in bf16, and of large heads", "[gpu][attention][kernel]") {
   for (const index_t dim : {1, 64, 80, 128, 256}) {
     agrees<float, float>({2, 1, dim, true, 1}, {70, 3});
     agrees<bf16, float>({2, 2, dim, false, 1}, {70, 3});
@@ -51,7 +51,7 @@ TEST_CASE("and in float, in bf16, and of large heads", "[gpu][attention]") {
   }
 }
 
-TEST_CASE("a tile fits the memory of a multiprocessor", "[gpu][attention]") {
+TEST_CASE("a tile fits the memory of a multiprocessor", "[gpu][attention][kernel]") {
   const auto fits = []<class M>(M, index_t dim) {
     const gpu::detail::Tiles<M, M> at{{1, 1, dim}, nullptr, gpu::detail::tile_side<M>(dim), 1};
     const std::size_t most = std::size_t(163) << 10;  // of sm_80
@@ -66,7 +66,7 @@ TEST_CASE("a tile fits the memory of a multiprocessor", "[gpu][attention]") {
   }
 }
 
-TEST_CASE("a table of tiles is asked for again, and changes with the batch", "[gpu][attention]") {
+TEST_CASE("a table of tiles is asked for again, and changes with the batch", "[gpu][attention][kernel]") {
   const std::vector<index_t> offsets = {0, 3, 8};
   CHECK(gpu::detail::tiles_of(offsets, 4) == std::vector<std::int32_t>{0, 3, 0, 3, 3, 8, 3, 4, 3, 8, 7, 1});
   Both<double, double> one({1, 1, 4, true, 1}, {5, 70});

@@ -51,7 +51,7 @@ TEST_CASE("every index is visited once, and none of none", "[gpu][launch]") {
   }
 }
 
-TEST_CASE("a row is one block's, however long", "[gpu][launch]") {
+TEST_CASE("a row is one block's, however long", "[gpu][launch][kernel]") {
   B b;
   for (const index_t d : {1, 31, 32, 129, 768, 5000}) {
     const index_t n = 70;

@@ -8,7 +8,7 @@
 using namespace lorica;
 using gpu::detail::View;
 
-TEST_CASE("patches are the product, each element taken once", "[gpu][patches]") {
+TEST_CASE("patches are the product, each element taken once", "[gpu][patches][kernel]") {
 #if !defined(__CUDACC__)
   for (const index_t m : {1, 3, 4, 5, 16, 33})
     for (const index_t n : {1, 2, 7, 8, 31})

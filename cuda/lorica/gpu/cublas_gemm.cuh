@@ -17,6 +17,9 @@ namespace lorica::gpu {
 /// factor, or what is as narrow as its rank), and what is summed stays float.
 class CublasGemm : public IdentityPacking {
  public:
+  /// Room for rounded operands: of the backend's pool, so that it is counted.
+  void take_from(std::shared_ptr<Pool> pool) { pool_ = std::move(pool); }
+
   /// C <- alpha op(A) op(B) + beta C
   template <class S, class TA, class TB, class TC>
   void gemm(Trans ta, Trans tb, S alpha, MatrixRef<const TA> a, MatrixRef<const TB> b, S beta,
@@ -61,8 +64,7 @@ class CublasGemm : public IdentityPacking {
   }
 
   std::shared_ptr<CublasLt> lt_ = std::make_shared<CublasLt>();
-  std::shared_ptr<Pool> pool_ =
-      std::make_shared<Pool>();  // of rounded operands, until their product is queued
+  std::shared_ptr<Pool> pool_ = std::make_shared<Pool>();
 };
 
 static_assert(Backend<ThrustBackend<float, CublasGemm>> && Backend<ThrustBackend<double, CublasGemm>> &&

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
 /// @file lorica/gpu/launch.cuh
-/// A functor for every index, and a block of threads for every row. On CUDA both only queue their work, in
-/// the one stream that all work runs in; elsewhere Thrust does the loop.
+/// A functor for every index, a block of threads for every row, and copies. On CUDA all but a copy to the
+/// host only queue their work, in the one stream that all work runs in; elsewhere Thrust does it.
 #pragma once
 
 #include <lorica/core/check.hpp>
 #include <lorica/core/lanes.hpp>
 
+#include <thrust/copy.h>
 #include <thrust/detail/config.h>
+#include <thrust/device_ptr.h>
 #include <thrust/execution_policy.h>
 #include <thrust/for_each.h>
 #include <thrust/iterator/counting_iterator.h>
@@ -30,6 +32,21 @@ template <class F> __global__ void at_each_index(index_t n, const __grid_constan
 template <class F> __global__ void at_each_block(const __grid_constant__ F f) { f(blockIdx.x); }
 template <class F> __global__ void at_each_row(index_t n, const __grid_constant__ F f) {
   for (index_t i = blockIdx.x; i < n; i += gridDim.x) f(i);
+}
+
+/// n values from the host; up to 64 KiB are taken along with what is queued (CUDA's guide, on asynchronous
+/// execution). Thrust's own copies, also those on the device, wait for all that was queued before.
+template <class U> void to_device(const U* from, U* to, index_t n) {
+  check(cudaMemcpy(to, from, static_cast<std::size_t>(n) * sizeof(U), cudaMemcpyHostToDevice), "a copy of ",
+        n, " values to the device");
+}
+template <class U> void to_host(const U* from, U* to, index_t n) {
+  check(cudaMemcpy(to, from, static_cast<std::size_t>(n) * sizeof(U), cudaMemcpyDeviceToHost), "a copy of ",
+        n, " values from the device, or what was queued before it");
+}
+template <class U> void on_device(const U* from, U* to, index_t n) {
+  check(cudaMemcpyAsync(to, from, static_cast<std::size_t>(n) * sizeof(U), cudaMemcpyDeviceToDevice),
+        "a copy of ", n, " values on the device");
 }
 
 /// f(i) for i in 0 .. n, at once.
@@ -69,6 +86,17 @@ struct Blocks {
 };
 
 #else
+
+template <class U> void to_device(const U* from, U* to, index_t n) {
+  thrust::copy(from, from + n, thrust::device_pointer_cast(to));
+}
+template <class U> void to_host(const U* from, U* to, index_t n) {
+  const auto first = thrust::device_pointer_cast(from);
+  thrust::copy(first, first + n, to);
+}
+template <class U> void on_device(const U* from, U* to, index_t n) {
+  thrust::copy(thrust::device, from, from + n, to);
+}
 
 template <class F> void for_each_index(index_t n, F f) {
   if (n > 0) thrust::for_each_n(thrust::device, thrust::counting_iterator<index_t>(0), n, f);

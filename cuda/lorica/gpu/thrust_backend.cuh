@@ -11,8 +11,6 @@
 #include <lorica/gpu/loop_gemm.cuh>
 #include <lorica/gpu/sweep.cuh>
 
-#include <thrust/copy.h>
-#include <thrust/device_ptr.h>
 #include <thrust/execution_policy.h>
 #include <thrust/sort.h>
 
@@ -74,6 +72,18 @@ template <class F, class T> struct PieceSum {
   }
 };
 
+/// The one index: all parts, in order.
+template <class M> struct AddUp {
+  const double* part;
+  index_t n;
+  M* out;
+  LORICA_HD void operator()(index_t) const {
+    double s = 0;
+    for (index_t i = 0; i < n; ++i) s += part[i];
+    *out = convert<M>(s);
+  }
+};
+
 /// d_j <- sum_i x_ij + beta d_j: one index a column, so the order is always the same.
 template <class T, class M> struct ColumnSum {
   MatrixRef<T> x;
@@ -121,20 +131,20 @@ template <Scalar T, class Gemm = LoopGemm, Scalar Master = arithmetic_t<T>> clas
   template <class U> using buffer = Buffer<U>;
   static constexpr double pack_factor = Gemm::pack_factor;
 
-  ThrustBackend() = default;
-  explicit ThrustBackend(Gemm gemm) : gemm_(std::move(gemm)) {}
+  explicit ThrustBackend(Gemm gemm = {}) : gemm_(std::move(gemm)) {
+    if constexpr (requires { gemm_.take_from(pool_); }) gemm_.take_from(pool_);
+  }
 
   // --- memory ---
   template <class U> [[nodiscard]] Buffer<U> allocate(index_t n) { return Buffer<U>(pool_, n); }
   template <class U> void upload(std::span<const U> host, U* to) {
-    if (!host.empty()) thrust::copy(host.data(), host.data() + host.size(), thrust::device_pointer_cast(to));
+    if (!host.empty()) detail::to_device(host.data(), to, static_cast<index_t>(host.size()));
   }
   template <class U> void download(const U* from, std::span<U> host) {
-    const auto first = thrust::device_pointer_cast(from);
-    if (!host.empty()) thrust::copy(first, first + static_cast<std::ptrdiff_t>(host.size()), host.data());
+    if (!host.empty()) detail::to_host(from, host.data(), static_cast<index_t>(host.size()));
   }
   template <class U> void copy(const U* from, U* to, index_t n) {
-    if (n > 0) thrust::copy(thrust::device, from, from + n, to);
+    if (n > 0) detail::on_device(from, to, n);
   }
   /// What is in use and what was, for reports.
   [[nodiscard]] Pool& pool() noexcept { return *pool_; }
@@ -177,6 +187,39 @@ template <Scalar T, class Gemm = LoopGemm, Scalar Master = arithmetic_t<T>> clas
   // --- fast paths ---
   /// All parts in one launch, or a few.
   template <class F> void sweep(std::span<const SweepPart<F>> parts) { detail::sweep(parts); }
+  /// The sum as `sum` has it, left on the device.
+  template <class U> void sum_into(const U* x, index_t n, Master* out) {
+    auto part = parts(x, n, detail::Itself<U>{});
+    index_t pieces = pieces_of(n);
+    for (; pieces > at_once; pieces = pieces_of(pieces))
+      part = parts(std::as_const(part).data(), pieces, detail::Itself<double>{});
+    detail::for_each_index(1, detail::AddUp<Master>{std::as_const(part).data(), pieces, out});
+  }
+  /// Those of `sum_squares`: a launch or a few, and one copy to the host.
+  [[nodiscard]] std::vector<double> sums_of_squares(std::span<const std::span<const Master>> all) {
+    using Sum = detail::PieceSum<detail::Square<Master>, Master>;
+    std::vector<double> sums(all.size());
+    std::vector<index_t> first{0};  // part of each; a large one has none, and is for itself
+    for (const auto& x : all) {
+      const index_t pieces = pieces_of(static_cast<index_t>(x.size()));
+      first.push_back(first.back() + (pieces > at_once ? 0 : pieces));
+    }
+    auto part = allocate<double>(first.back());
+    std::vector<SweepPart<Sum>> sweeps;
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      const auto n = static_cast<index_t>(all[i].size());
+      if (const index_t pieces = first[i + 1] - first[i]; pieces > 0)
+        sweeps.push_back({pieces, Sum{{}, all[i].data(), n, part.data() + first[i]}});
+      else if (n > 0)
+        sums[i] = sum_squares(all[i].data(), n);
+    }
+    sweep(std::span<const SweepPart<Sum>>(sweeps));
+    std::vector<double> host(static_cast<std::size_t>(first.back()));
+    download(std::as_const(part).data(), std::span<double>(host));
+    for (std::size_t i = 0; i < all.size(); ++i)
+      for (index_t p = first[i]; p < first[i + 1]; ++p) sums[i] += host[static_cast<std::size_t>(p)];
+    return sums;
+  }
   /// In tiles; see gpu/attention.cuh.
   void attention(const AttentionCall<T, Master>& c) { attend(c, detail::Blocks{}); }
   void attention_gradient(const AttentionGradientCall<T, Master>& c) { attend_back(c, detail::Blocks{}); }
@@ -229,14 +272,22 @@ template <Scalar T, class Gemm = LoopGemm, Scalar Master = arithmetic_t<T>> clas
     }
     return *tiles_;
   }
-  /// Partial sums over fixed pieces, added in order: the same for any number of threads.
-  template <class U, class F> double total(const U* x, index_t n, F f) {
-    const index_t pieces = (n + detail::piece_size - 1) / detail::piece_size;
+  /// Parts that are added up in one go.
+  static constexpr index_t at_once = 16 * detail::piece_size;
+  static index_t pieces_of(index_t n) { return (n + detail::piece_size - 1) / detail::piece_size; }
+  template <class U, class F> Buffer<double> parts(const U* x, index_t n, F f) {
+    const index_t pieces = pieces_of(n);
     auto part = allocate<double>(pieces);
     detail::for_each_index(pieces, detail::PieceSum<F, U>{f, x, n, part.data()});
-    if (pieces > 16 * detail::piece_size) return sum(std::as_const(part).data(), pieces);
+    return part;
+  }
+  /// Partial sums over fixed pieces, added in order: the same for any number of threads.
+  template <class U, class F> double total(const U* x, index_t n, F f) {
+    const index_t pieces = pieces_of(n);
+    const auto part = parts(x, n, f);
+    if (pieces > at_once) return sum(part.data(), pieces);
     std::vector<double> host(static_cast<std::size_t>(pieces));
-    download(std::as_const(part).data(), std::span<double>(host));
+    download(part.data(), std::span<double>(host));
     double s = 0;
     for (const double p : host) s += p;
     return s;

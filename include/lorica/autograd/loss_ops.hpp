@@ -6,6 +6,7 @@
 
 #include <lorica/autograd/linear_ops.hpp>
 #include <lorica/autograd/shape_ops.hpp>
+#include <lorica/core/reduce.hpp>
 #include <lorica/core/row.hpp>
 
 namespace lorica {
@@ -134,8 +135,7 @@ MasterVar<B> cross_entropy(const Var<B>& h, const Head& w, const Targets<B>& tar
     if (for_h) detail::gradient_of(b, dz, w, dh.ref().slice(first, rows));
     if (for_w) b.gemm(Trans::yes, Trans::no, M(1), dz, rows_of_h.slice(first, rows), M(1), dw.ref());
   }
-  const double loss = n == 0 ? 0.0 : b.sum(std::as_const(losses).data(), n);
-  MasterTensor<B> total(b, 1, 1, std::vector<double>{loss});
+  auto total = sum_of(b, std::as_const(losses).data(), n);
   if constexpr (trains) {
     auto kept_h = tape.keep(std::move(dh));
     auto kept_w = tape.keep(std::move(dw));
@@ -191,16 +191,15 @@ MasterVar<B> category_loss(const MasterVar<B>& z, Targets<B> wanted, std::span<c
     const MasterTensor<B> w(b, 1, z.cols(), weights);
     b.for_each_index(n, fn::WeighRow<M>{dz.ref(), losses.data(), targets->target.data(), w.data()});
   }
-  const double loss = n == 0 ? 0.0 : b.sum(std::as_const(losses).data(), n);
+  auto total = sum_of(b, std::as_const(losses).data(), n);
   auto kept = z.tape().keep(std::move(dz));
-  return z.tape().record(MasterTensor<B>(b, 1, 1, std::vector<double>{loss}), z.needs_grad(),
-                         [z = z.gradient_only(), kept, targets](const auto& dl) {
-                           const auto to = z.into();
-                           if (to.fresh) fill(z.backend(), *to.tensor, M(0));
-                           z.backend().for_rows(targets->count,
-                                                fn::ScatterRows<M, M>{kept->get().ref(), targets->row.data(),
-                                                                      to.ref(), dl->data(), true});
-                         });
+  return z.tape().record(
+      std::move(total), z.needs_grad(), [z = z.gradient_only(), kept, targets](const auto& dl) {
+        const auto to = z.into();
+        if (to.fresh) fill(z.backend(), *to.tensor, M(0));
+        z.backend().for_rows(targets->count, fn::ScatterRows<M, M>{kept->get().ref(), targets->row.data(),
+                                                                   to.ref(), dl->data(), true});
+      });
 }
 
 namespace fn {
@@ -250,7 +249,7 @@ MasterVar<B> span_loss(const MasterVar<B>& z, std::span<const index_t> offsets,
   MasterTensor<B> dz(b, z.rows(), 2), losses(b, 1, 2 * sequences);
   b.for_each_index(2 * sequences,
                    fn::SpanLoss<M>{z.value().ref(), offset.data(), at.data(), dz.ref(), losses.data()});
-  MasterTensor<B> total(b, 1, 1, std::vector<double>{b.sum(std::as_const(losses).data(), 2 * sequences)});
+  auto total = sum_of(b, std::as_const(losses).data(), 2 * sequences);
   auto kept = z.tape().keep(std::move(dz));
   return z.tape().record(std::move(total), z.needs_grad(), [z = z.gradient_only(), kept](const auto& dl) {
     z.add_gradient(fn::ScaleBy<M>{dl->data()}, kept->get());

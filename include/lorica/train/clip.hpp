@@ -6,6 +6,7 @@
 
 #include <lorica/autograd/parameter.hpp>
 #include <lorica/core/functor.hpp>
+#include <lorica/core/reduce.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -14,14 +15,20 @@ namespace lorica::train {
 
 /// |g| over all gradients of trainee. Not finite: NumericError naming the step and the first tensor at fault.
 template <Backend B, class Trainee> double gradient_norm(B& b, Trainee& trainee, index_t step) {
-  double squares = 0;
+  std::vector<std::span<const typename B::master>> gradients;
+  std::vector<const Parameter<B>*> of;
   trainee.for_each_parameter([&](Parameter<B>& p, double) {
     if (p.grad.empty()) return;
-    const double s = b.sum_squares(p.grad.cref().data, p.grad.size());
-    expects<NumericError>(std::isfinite(s), "step ", step, ": the gradient of ", p.name,
-                          " is not finite; lower the learning rate, or clip (the loss was finite)");
-    squares += s;
+    gradients.emplace_back(p.grad.cref().data, static_cast<std::size_t>(p.grad.size()));
+    of.push_back(&p);
   });
+  double squares = 0;
+  const auto sums = sums_of_squares(b, gradients);
+  for (std::size_t i = 0; i < sums.size(); ++i) {
+    expects<NumericError>(std::isfinite(sums[i]), "step ", step, ": the gradient of ", of[i]->name,
+                          " is not finite; lower the learning rate, or clip (the loss was finite)");
+    squares += sums[i];
+  }
   return std::sqrt(squares);
 }
 

@@ -275,9 +275,14 @@ template <Backend B, DirectionScore S, DynamicPlacement P> class Allocator {
   }
   void note(B& b, index_t t, double threshold) {
     Cut c{t, 0, threshold, std::vector<index_t>(sites_, 0)};
-    for (auto& w : watched_) {
-      c.rank[w.ordinal] = static_cast<index_t>(std::llround(b.sum(w.kept.cref().data, w.kept.size())));
-      c.kept += c.rank[w.ordinal];
+    // As Silence decides, by one copy to the host.
+    const auto scores = scores_.template host<M>(b);
+    for (std::size_t i = 0; i < watched_.size(); ++i) {
+      const auto of = std::span(scores).subspan(static_cast<std::size_t>(first_[i]),
+                                                static_cast<std::size_t>(watched_[i].kept.size()));
+      const auto kept = std::ranges::count_if(of, [&](M score) { return !(score <= M(threshold)); });
+      c.rank[watched_[i].ordinal] = kept;
+      c.kept += kept;
     }
     expects(
         !strict_ || c.kept > 0, "Budget: after step ", t, " every direction scores at most the threshold ",

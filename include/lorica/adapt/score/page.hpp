@@ -13,6 +13,7 @@
 #include <lorica/adapt/adapter/scaling.hpp>
 #include <lorica/adapt/parameterization/low_rank.hpp>
 #include <lorica/adapt/score/gradient_energy.hpp>
+#include <lorica/core/reduce.hpp>
 
 namespace lorica::adapt {
 
@@ -73,23 +74,32 @@ struct Page {
       const auto a = LowRank::draw(o.site, shape, rank, seed, static_cast<std::uint64_t>(d));
       all.insert(all.end(), a.begin(), a.end());
     }
-    const MasterTensor<B> a(b, width, o.site.in, all);         // [draws r, k]
-    MasterTensor<B> u(b, o.x.rows(), width), db(b, m, width);  // x A^T; dy^T u
+    const MasterTensor<B> a(b, width, o.site.in, all);  // [draws r, k]
+    MasterTensor<B> u(b, o.x.rows(), width);            // x A^T
     b.gemm(Trans::no, Trans::yes, M(1), o.x.ref(), a.ref(), M(0), u.ref());
     const double s = scaling(rank);
     if (reading == Reading::mean_gradient) st.gradient.resize(static_cast<std::size_t>(m * width));
-    for (std::size_t i = 0; i < o.weight.size(); ++i) {
-      if (o.weight[i] == 0) continue;
-      const index_t first = o.offsets[i], n = o.offsets[i + 1] - first;
-      b.gemm(Trans::yes, Trans::no, M(s * o.weight[i]), o.dy.ref().slice(first, n), u.cref().slice(first, n),
-             M(0), db.ref());
-      if (reading == Reading::per_sample) {
-        st.energy += b.sum_squares(db.cref().data, db.size());
+    // dy^T u of every sequence, one after the other where their energies come to the host together.
+    const bool together = reading == Reading::per_sample;
+    const auto sequences = static_cast<index_t>(o.weight.size());
+    MasterTensor<B> db(b, together ? sequences * m : m, width);
+    std::vector<std::span<const M>> samples;
+    for (index_t i = 0; i < sequences; ++i) {
+      const double weight = o.weight[static_cast<std::size_t>(i)];
+      if (weight == 0) continue;
+      const index_t first = o.offsets[static_cast<std::size_t>(i)],
+                    n = o.offsets[static_cast<std::size_t>(i) + 1] - first;
+      const auto of = db.ref().slice(together ? i * m : 0, m);
+      b.gemm(Trans::yes, Trans::no, M(s * weight), o.dy.ref().slice(first, n), u.cref().slice(first, n), M(0),
+             of);
+      if (together) {
+        samples.emplace_back(of.data, static_cast<std::size_t>(of.size()));
       } else {
         const auto host = db.template host<double>(b);
         for (std::size_t j = 0; j < host.size(); ++j) st.gradient[j] += host[j];
       }
     }
+    for (const double energy : sums_of_squares(b, samples)) st.energy += energy;
     st.samples += samples_in(o);
   }
 };
