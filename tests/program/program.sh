@@ -59,15 +59,16 @@ same "AdaLoRA as LoRA" "$(bits --model "$decoder" --adapter plain)" "$(bits --mo
 echo "== the best step"
 best() {
   $lorica finetune --model "$decoder" --data text.txt --length 64 --steps 24 --batch 4 --rank 2 --schedule constant \
-    --lr 0.3 --keep-best --evaluate-every 4 --out best "$@" >said.txt
+    --keep-best --evaluate-every 4 --out best "$@" >said.txt
 }
-best --heldout text.txt --log best.jsonl
+best --lr 0.3 --heldout text.txt --log best.jsonl
 kept=$(grep -o 'kept step [0-9]*: [0-9.]*' said.txt | grep -o '[0-9.]*$')
 least=$(grep -o '"heldout bits per byte":[0-9.]*' best.jsonl | cut -d: -f2 | sort -g | head -1)
 near "the step that is kept" "$kept" "$least"
 near "what is saved of it" "$(bits --model "$decoder" --adapter best)" "$kept"
-best --validation 25% --patience 1
-grep -q 'stopped after step [0-9]*: 1 measurement(s) no better' said.txt || fault "patience has no end: $(cat said.txt)"
+best --lr 1e-30 --validation 25% --patience 1  # too little to change any number: the second is no better
+grep -q 'stopped after step 8: 1 measurement(s) no better' said.txt || fault "patience has no end: $(cat said.txt)"
+grep -q 'kept step 4: ' said.txt || fault "the first of equals is not kept: $(cat said.txt)"
 
 echo "== controls: all of the weights, biases alone"
 for control in full bias; do
