@@ -100,7 +100,7 @@ configure() {
   if [ -e build/gpu/CMakeCache.txt ] && ! grep -qxF "CMAKE_HOME_DIRECTORY:INTERNAL=$PWD" build/gpu/CMakeCache.txt; then
     rm -r build/gpu/CMakeCache.txt build/gpu/CMakeFiles
   fi
-  options+=(-DCMAKE_BUILD_TYPE=Release -DLORICA_THRUST=CUDA "-DCMAKE_CUDA_ARCHITECTURES=$arch" -DLORICA_TEXT=OFF -DLORICA_ONEDNN=OFF)
+  options+=(-DCMAKE_BUILD_TYPE=Release -DLORICA_THRUST=CUDA "-DCMAKE_CUDA_ARCHITECTURES=$arch-real" -DLORICA_TEXT=OFF -DLORICA_ONEDNN=OFF)
   options+=(-DLORICA_NATIVE=OFF) # what is built here may run elsewhere
   if [ -d build/carried ]; then options+=("-DCMAKE_PREFIX_PATH=$PWD/build/carried"); fi
   cmake -S . -B build/gpu -G Ninja "${options[@]}" >"$scratch/cmake.log" 2>&1 || {
