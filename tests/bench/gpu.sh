@@ -6,8 +6,8 @@
 # joins FILE (default build/gpu.jsonl), a line of JSON each. Exits with the number of parts that failed.
 #   build       device_tests, compare_cuda, kernels_cuda and lorica, for the GPU that is here or for --arch: also where
 #               there is no GPU. A part builds what it needs and does not find, or finds built from other sources
-#   pack        all of it, stripped, and the headers of Eigen, Catch2 and CLI11, into build/gpu.tar.xz, which any part
-#               unpacks where it finds it: built on one machine, to run on another that has CUDA's libraries
+#   pack        what was built, stripped, and the headers of Eigen, Catch2 and CLI11, into build/gpu.tar.xz, which any
+#               part unpacks where it finds it: built on one machine, to run on another that has CUDA's libraries
 #   tests       every test of a device, each in a process of its own, since what a kernel breaks stays broken
 #   sanitizer   compute-sanitizer: memcheck over the tests of verbs and kernels, racecheck and synccheck over those
 #               whose threads share memory (tag [kernel])
@@ -141,17 +141,14 @@ part_build() { ensure lorica_bench_compare_cuda lorica_bench_kernels_cuda lorica
 
 part_pack() {
   local target found=() path
-  ensure "${!program[@]}" || true
   rm -rf build/carried
-  mkdir -p build/carried/include build/carried/share build/carried/lib/cmake
-  for path in eigen3/Eigen eigen3/unsupported catch2 CLI; do
-    mkdir -p "build/carried/include/$(dirname "$path")"
-    [ "$path" = eigen3/unsupported ] || cp -r "/usr/include/$path" "build/carried/include/$path" || return 1
+  for path in include/eigen3/Eigen include/catch2 include/CLI share/eigen3 share/cmake/CLI11 \
+    lib/cmake/Catch2 lib/libCatch2WithMain.a; do
+    mkdir -p "build/carried/$(dirname "$path")"
+    cp -r "/usr/$path" "build/carried/$path" || { fault "there is no /usr/$path to take along"; return; }
   done
-  cp -r /usr/share/eigen3 build/carried/share/ && mkdir -p build/carried/share/cmake &&
-    cp -r /usr/share/cmake/CLI11 build/carried/share/cmake/ && cp -r /usr/lib/cmake/Catch2 build/carried/lib/cmake/ || return 1
   for target in "${!program[@]}"; do
-    [ -x "${program[$target]}" ] || continue
+    [ -x "${program[$target]}" ] && [ -e "${program[$target]}.from" ] || continue
     strip "${program[$target]}"
     found+=("${program[$target]#build/}" "${program[$target]#build/}.from")
   done
