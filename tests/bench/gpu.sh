@@ -124,7 +124,8 @@ ensure() {
     good=1
     grep -E 'error' "$scratch/build.log" | head -20 >&2
   }
-  note build targets "${want[*]}" seconds $((SECONDS - start)) arch "$arch" jobs "$(job_count)"
+  note build targets "${want[*]}" seconds $((SECONDS - start)) arch "$arch" jobs "$(job_count)" \
+    slowest "$(awk 'NR > 1 {print int(($2 - $1) / 1000) " s " $4}' build/gpu/.ninja_log 2>/dev/null | sort -rn | head -5 | tr '\n' ';')"
   for target in "${want[@]}"; do
     # Of what failed in part, programs that were linked nevertheless are whole.
     if [ $good = 0 ] || [ "${program[$target]}" -nt "$scratch/begun" ]; then sources >"${program[$target]}.from"; fi
