@@ -163,7 +163,7 @@ one_test() {
   local tool=() escaped
   if [ "$1" != none ]; then tool=(compute-sanitizer --tool "$1" --error-exitcode 99); fi
   escaped=$(printf '%s' "$5" | sed 's/[,\[]/\\&/g')
-  timeout -k 5 "$3" "${tool[@]}" build/gpu/tests/device_tests "$escaped" >"$2/$4.log" 2>&1
+  timeout --foreground -k 5 "$3" "${tool[@]}" build/gpu/tests/device_tests "$escaped" >"$2/$4.log" 2>&1
   echo "$? $5" >"$2/$4.rc"
 }
 export -f one_test
@@ -182,6 +182,7 @@ each_test() {
   note tests part "$part" tool "$1" tests "$all" passed "$good" failed "$bad" stopped "$slow" \
     not_reached $((all - good - bad - slow)) seconds $((SECONDS - start))
   echo "$part, $1: $good of $all pass, $bad fail, $slow were stopped after $4 s, $((all - good - bad - slow)) were not reached"
+  [ $((good + bad + slow)) = "$all" ] || fault "$1: $((all - good - bad - slow)) tests were not reached in time"
   for rc in "$folder"/*.rc; do
     [ -e "$rc" ] && ! grep -q '^0 ' "$rc" || continue
     note test part "$part" tool "$1" name "$(cut -d' ' -f2- "$rc")" code "$(cut -d' ' -f1 "$rc")" \
@@ -193,6 +194,7 @@ part_tests() {
   device && ensure lorica_device_tests || return
   each_test none 6 "$(left)" 120 "*"
   grep -h -m1 -E 'FAILED|error|Error|CUDA' "$scratch"/tests-none/*.log 2>/dev/null | sort | uniq -c | sort -rn | head -20
+  return 0
 }
 part_sanitizer() {
   device && ensure lorica_device_tests || return
@@ -202,6 +204,7 @@ part_sanitizer() {
   each_test memcheck 6 "$(left)" 100 "[gpu],[core],[autograd]"
   grep -h -m1 '^========= [A-Z]' "$scratch"/tests-{racecheck,synccheck,memcheck}/*.log 2>/dev/null | grep -v 'COMPUTE-SANITIZER\|ERROR SUMMARY: 0' |
     sort | uniq -c | sort -rn | head -20
+  return 0
 }
 
 part_step() {
