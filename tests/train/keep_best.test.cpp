@@ -176,7 +176,7 @@ TEST_CASE("a resumed run keeps the best of before, and has the patience that was
     const auto stops = train::StopWhen{[&] { return made == until; }};
     train::FitResult result;
     if (with_file) {
-      const io::Checkpoint checkpoint{file, 1};
+      io::Checkpoint checkpoint{file, 1};
       result = train::fit(m.b, m.model, adapted, few, config, count, best, checkpoint, stops);
     } else {
       result = train::fit(m.b, m.model, adapted, few, config, count, best, stops);
