@@ -172,28 +172,26 @@ class Execution {
   void listen(const ReadyMap& m, std::size_t e) {
     std::unique_ptr<cli::Task> task;
     nn::Sequences all;
-    for (index_t set = 0; set < m.maps.sets; ++set)
-      for (const Reading& reading : readings()) {
-        if (set > 0 && &reading != readings().data()) continue;
-        const std::string identity = m.identity(e, set, reading.name);
-        if (record_.heard(identity) != nullptr) continue;
-        room_for_one();
-        cli::Model& model = models_.at(m.model);
-        if (!task) {
-          task = cli::make_task(m.maps.entries[e].options, model);
-          all = task->train().sample(m.maps.samples * m.maps.sets);
-        }
-        nn::Sequences some;
-        for (index_t i = set; i < all.count(); i += m.maps.sets) some.add_from(all, i);
-        adapt::Page page = m.maps.page;
-        page.reading = reading.reading;
-        page.form = reading.form;
-        page.seed = static_cast<Seed>(set);
-        bar_.begin(message("PAGE of ", m.model, ", ", m.maps.entries[e].name), 0);
-        record_.add(identity, Heard{m.model, m.maps.entries[e].name, set, reading.name,
-                                    model.probe(some, page, task->goal()).values});
-        bar_.end();
+    for_each_probe(m.maps, [&](index_t set, const Reading& reading) {
+      const std::string identity = m.identity(e, set, reading.name);
+      if (record_.heard(identity) != nullptr) return;
+      room_for_one();
+      cli::Model& model = models_.at(m.model);
+      if (!task) {
+        task = cli::make_task(m.maps.entries[e].options, model);
+        all = task->train().sample(m.maps.samples * m.maps.sets);
       }
+      nn::Sequences some;
+      for (index_t i = set; i < all.count(); i += m.maps.sets) some.add_from(all, i);
+      adapt::Page page = m.maps.page;
+      page.reading = reading.reading;
+      page.form = reading.form;
+      page.seed = static_cast<Seed>(set);
+      bar_.begin(message("PAGE of ", m.model, ", ", m.maps.entries[e].name), 0);
+      record_.add(identity, Heard{m.model, m.maps.entries[e].name, set, reading.name,
+                                  model.probe(some, page, task->goal()).values});
+      bar_.end();
+    });
   }
 
   const Ready& ready_;

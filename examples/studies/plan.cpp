@@ -116,12 +116,10 @@ Plan plan(const Ready& ready, const Record& record) {
     index_t probes = 0, done = 0;
     for (std::size_t e = 0; e < m.maps.entries.size(); ++e) {
       if (m.maps.entries[e].absent) continue;
-      for (index_t set = 0; set < m.maps.sets; ++set)
-        for (const Reading& r : readings()) {
-          if (set > 0 && &r != readings().data()) continue;
-          ++probes;
-          done += record.heard(m.identity(e, set, r.name)) != nullptr ? 1 : 0;
-        }
+      for_each_probe(m.maps, [&](index_t set, const Reading& r) {
+        ++probes;
+        done += record.heard(m.identity(e, set, r.name)) != nullptr ? 1 : 0;
+      });
     }
     all.table.add({m.maps.name, m.model, "PAGE", std::to_string(m.maps.samples), "", "", "",
                    std::to_string(probes), std::to_string(done), "", ""});

@@ -32,6 +32,11 @@ struct Reading {
   adapt::Form form;
 };
 std::span<const Reading> readings();
+/// f(set, reading) for every probe of a task.
+template <class F> void for_each_probe(const Maps& maps, F f) {
+  for (index_t set = 0; set < maps.sets; ++set)
+    for (const Reading& r : readings().first(set == 0 ? readings().size() : 1)) f(set, r);
+}
 
 struct Plan {
   report::Table table;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "record.hpp"
 
+#include <lorica/tasks/lines.hpp>
+
 #include <limits>
 
 namespace lorica::studies {
@@ -83,16 +85,11 @@ Heard probe_of(const Value& v) {
 
 Record::Record(std::filesystem::path file) : lines_(file, report::JsonLines::Open::append) {
   if (std::filesystem::file_size(file) == 0) return;
-  const std::string text = io::read_text(file);
-  std::size_t number = 0;
-  for (std::size_t at = 0; at < text.size(); ++number) {
-    const std::size_t end = std::min(text.find('\n', at), text.size());
-    const std::string_view line = std::string_view(text).substr(at, end - at);
-    at = end + 1;
-    if (line.empty()) continue;
+  tasks::Lines lines(file);
+  while (const auto line = lines.next()) {
     Value v;
     try {
-      v = io::json::parse(line);
+      v = io::json::parse(*line);
     } catch (const io::json::JsonError&) {
       continue;  // the line that a killed run was writing
     }
@@ -103,8 +100,7 @@ Record::Record(std::filesystem::path file) : lines_(file, report::JsonLines::Ope
       else
         done_[identity] = run_of(v);
     } catch (const io::json::JsonError& e) {
-      throw FileError(message("'", file.string(), "', line ", number + 1, ": ", e.what(),
-                              "; expected the lines of a study"));
+      throw FileError(message(lines.place(), ": ", e.what(), "; expected the lines of a study"));
     }
   }
 }

@@ -450,19 +450,18 @@ void add_maps(std::vector<Section>& all, const ReadyMap& m, const Record& record
   std::vector<adapt::SiteScores> runs, read;
   std::vector<std::string> names, read_names;
   for (std::size_t e = 0; e < m.maps.entries.size(); ++e)
-    for (index_t set = 0; set < m.maps.sets; ++set)
-      for (const Reading& r : readings()) {
-        const Heard* const h = record.heard(m.identity(e, set, r.name));
-        if (h == nullptr || h->values.size() != m.sites.size()) continue;
-        if (&r == readings().data()) {
-          runs.push_back(shares(m.sites, h->values));
-          names.push_back(message(h->task, ", set ", set + 1));
-        }
-        if (set == 0) {
-          read.push_back(shares(m.sites, h->values));
-          read_names.push_back(message(h->task, ", ", h->reading));
-        }
+    for_each_probe(m.maps, [&](index_t set, const Reading& r) {
+      const Heard* const h = record.heard(m.identity(e, set, r.name));
+      if (h == nullptr || h->values.size() != m.sites.size()) return;
+      if (&r == readings().data()) {
+        runs.push_back(shares(m.sites, h->values));
+        names.push_back(message(h->task, ", set ", set + 1));
       }
+      if (set == 0) {
+        read.push_back(shares(m.sites, h->values));
+        read_names.push_back(message(h->task, ", ", h->reading));
+      }
+    });
   if (runs.empty()) return;
   const auto s = adapt::stability(runs);
   const SiteInfo& usual = s.sites[s.usual];
@@ -485,10 +484,12 @@ void add_maps(std::vector<Section>& all, const ReadyMap& m, const Record& record
             ", in layer ", usual.layer + 1, " of ", layers, ", with ", most ? "more" : "less",
             " than half of the energy, ", s.usual_share == 1 ? "in every run" : "not in every run", ")."),
         .table = report::stability_table(s, names)}});
-  if (read.size() > 1)
+  if (read.size() > 1) {
+    const auto by_reading = adapt::stability(read);
     all.push_back({{.heading = message("PAGE of ", m.model, ", by reading"),
-                    .paragraph = report::stability_line(adapt::stability(read)) + ".",
-                    .table = report::stability_table(adapt::stability(read), read_names)}});
+                    .paragraph = report::stability_line(by_reading) + ".",
+                    .table = report::stability_table(by_reading, read_names)}});
+  }
 }
 
 }  // namespace

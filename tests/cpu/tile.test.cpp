@@ -2,27 +2,16 @@
 #include <lorica/cpu/tile.hpp>
 
 #include "support/catch.hpp"
-#include "support/tolerance.hpp"
+#include "support/lying.hpp"
 
 using namespace lorica;
 
 namespace {
 
-/// A matrix whose rows have a gap behind them, in which whole registers find room.
-template <class T> struct Roomy {
-  std::vector<T> memory;
-  index_t rows, cols, stride;
+/// Behind its rows whole registers find room.
+template <class T> struct Roomy : test::Lying<T> {
   Roomy(Seed seed, index_t r, index_t c, index_t gap)
-      : memory(std::size_t(r * (cpu::tile::padded<T>(c) + gap))),
-        rows(r),
-        cols(c),
-        stride(cpu::tile::padded<T>(c) + gap) {
-    const auto numbers = test::random_numbers(seed, r * stride);
-    for (std::size_t i = 0; i < memory.size(); ++i) memory[i] = static_cast<T>(numbers[i]);
-  }
-  [[nodiscard]] MatrixRef<T> ref() { return {memory.data(), rows, cols, stride}; }
-  [[nodiscard]] MatrixRef<const T> cref() { return ref(); }
-  [[nodiscard]] double at(index_t i, index_t j) const { return double(memory[std::size_t(i * stride + j)]); }
+      : test::Lying<T>(seed, r, c, cpu::tile::padded<T>(c) - c + gap) {}
 };
 
 }  // namespace

@@ -5,15 +5,8 @@
 # sentence with nothing written.
 set -euo pipefail
 lorica=$1
-scratch=$2
-source=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-rm -rf "$scratch"
-mkdir -p "$scratch"
-cd "$scratch"
-faults=0
+. "$(dirname "${BASH_SOURCE[0]}")/faults.sh" "$2"
 
-fault() { echo "FAULT: $*"; faults=$((faults + 1)); }
-same() { [ "$2" = "$3" ] || fault "$1: '$2' is not '$3'"; }
 near() { awk "BEGIN {exit !(($2 - $3) ^ 2 < 1e-6)}" || fault "$1: $2 is not nearly $3"; }
 # The figure of a measure, from the table that evaluate prints.
 figure() { grep "^$1 " | grep -o '[0-9.-]*$'; }
@@ -252,5 +245,4 @@ says "found an integer, expected a string" $lorica run <(echo '{"command": 3}')
 [ ! -e bad ] || fault "a run that failed left something behind"
 [ ! -e head.safetensors ] || fault "a run that failed left a file behind"
 
-[ $faults = 0 ] || { echo "$faults faults"; exit 1; }
-echo "all as expected"
+verdict "all as expected"

@@ -4,16 +4,9 @@
 # a study that is interrupted, and descriptions that cannot be run.
 set -euo pipefail
 study=$1
-scratch=$2
-source=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-rm -rf "$scratch"
-mkdir -p "$scratch"
-cd "$scratch"
+. "$(dirname "${BASH_SOURCE[0]}")/faults.sh" "$2"
 unset LORICA_DATA LORICA_MINILM
-faults=0
 
-fault() { echo "FAULT: $*"; faults=$((faults + 1)); }
-same() { [ "$2" = "$3" ] || fault "$1: '$2' is not '$3'"; }
 run() { "$study" "$@" --gemm eigen; }
 
 # recorded OUT PART ROW TASK: mean, deviation, rate of the runs that count, from the record alone: the rate whose
@@ -196,5 +189,4 @@ done
 run heads.json --preset mnii --model bert=bert --data data --out none 2>none.err && fault "there is a preset mnii"
 grep -qF "there is no preset 'mnii'; the nearest is 'mini'" none.err || fault "a preset that is not there: $(cat none.err)"
 
-[ $faults = 0 ] || { echo "$faults fault(s)"; exit 1; }
-echo "all as it should be"
+verdict "all as it should be"

@@ -100,24 +100,14 @@ template <class T> void by_rows(T alpha, MatrixRef<const T> x, MatrixRef<const T
   std::vector<T> turned(static_cast<std::size_t>(a.cols * packets * w));
   for (index_t l = 0; l < a.rows; ++l)
     for (index_t j = 0; j < a.cols; ++j) turned[static_cast<std::size_t>(j * packets * w + l)] = a.row(l)[j];
-  // Wider registers need fewer of them; a compiled case each.
-  const auto with = [&](auto number) {
-    detail::rows_of<decltype(number)::value>(x, turned.data(), alpha, beta, c);
-  };
-  switch (packets) {
-    case 1:
-      return with(std::integral_constant<index_t, 1>());
-    case 2:
-      return with(std::integral_constant<index_t, 2>());
-    case 3:
-      return with(std::integral_constant<index_t, 3>());
-    case 4:
-      return with(std::integral_constant<index_t, 4>());
-    default:
-      break;
-  }
+  // Wider registers need fewer of them.
+  constexpr index_t widest = 4;
+  if (packets <= widest)
+    return with_number<widest>(packets, [&](auto number) {
+      detail::rows_of<decltype(number)::value>(x, turned.data(), alpha, beta, c);
+    });
   // More registers than a tile has: a few directions at a time.
-  const index_t part = 4 * w;
+  const index_t part = widest * w;
   for (index_t first = 0; first < a.rows; first += part) {
     const index_t count = std::min(part, a.rows - first);
     by_rows(alpha, x, a.slice(first, count), beta, c.columns(first, count));

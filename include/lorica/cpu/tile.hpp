@@ -57,21 +57,8 @@ template <index_t P, class T>
 void column(Left<T> a, MatrixRef<const T> b, bool adds, MatrixRef<T> c, index_t j) {
   index_t i = 0;
   for (; i + most_rows <= c.rows; i += most_rows) sums<most_rows, P>(a, b, adds, c, i, j);
-  const auto rest = [&](auto rows) { sums<decltype(rows)::value, P>(a, b, adds, c, i, j); };
-  switch (c.rows - i) {
-    case 5:
-      return rest(std::integral_constant<index_t, 5>());
-    case 4:
-      return rest(std::integral_constant<index_t, 4>());
-    case 3:
-      return rest(std::integral_constant<index_t, 3>());
-    case 2:
-      return rest(std::integral_constant<index_t, 2>());
-    case 1:
-      return rest(std::integral_constant<index_t, 1>());
-    default:
-      return;
-  }
+  with_number<most_rows - 1>(c.rows - i,
+                             [&](auto rest) { sums<decltype(rest)::value, P>(a, b, adds, c, i, j); });
 }
 }  // namespace detail
 

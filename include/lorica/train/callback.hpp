@@ -13,6 +13,7 @@
 
 #include <functional>
 #include <ostream>
+#include <tuple>
 
 namespace lorica::train {
 
@@ -70,6 +71,14 @@ template <class C, class R> void call_step(C& c, R& r, const StepInfo& s) {
 }
 template <class C, class R> void call_end(C& c, R& r) {
   if constexpr (requires { c.end(r); }) c.end(r);
+}
+/// Of the last callback first.
+template <class R, class... Cs> void call_ends(R& r, Cs&... callbacks) {
+  const auto all = std::tie(callbacks...);
+  [&]<std::size_t... I>(std::index_sequence<I...>) {
+    (call_end(std::get<sizeof...(I) - 1 - I>(all), r), ...);
+  }
+  (std::index_sequence_for<Cs...>());
 }
 template <class C, class R, class V> void call_visit_state(C& c, R& r, V& v) {
   if constexpr (requires { c.visit_state(r, v); }) c.visit_state(r, v);

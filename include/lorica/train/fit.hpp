@@ -17,7 +17,6 @@
 #include <charconv>
 #include <chrono>
 #include <optional>
-#include <tuple>
 
 namespace lorica::train {
 
@@ -121,9 +120,7 @@ template <class T, class O> struct Trained {
       objective.for_each_parameter([&](auto& p) { f(p, 1.0); });
   }
 };
-}  // namespace detail
 
-namespace detail {
 /// One batch, forward and backward; nobody waits for its loss. Where there is no room for it the error says
 /// what takes most. Without a step: before the first.
 template <Backend B, class Model, class T, class O>
@@ -248,10 +245,7 @@ FitResult fit(B& b, const Model& model, T& trainee, const D& data, const FitConf
   }
   result.steps = step;
   if constexpr (requires { trainee.phase(std::optional<std::uint64_t>()); }) trainee.phase(std::nullopt);
-  [&, all = std::tie(callbacks...) ]<std::size_t... I>(std::index_sequence<I...>) {
-    (detail::call_end(std::get<sizeof...(I) - 1 - I>(all), run), ...);
-  }
-  (std::index_sequence_for<Callbacks...>());
+  detail::call_ends(run, callbacks...);
   return result;
 }
 
