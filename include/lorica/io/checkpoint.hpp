@@ -65,7 +65,7 @@ struct Checkpoint {
   std::filesystem::path path;
   index_t every = 100;
 
-  template <Backend B> void begin(train::Run<B>& run) {
+  template <Backend B> void begin(train::Run<B>& run) const {
     expects(every > 0, "checkpoint: every ", every, " steps, expected at least 1");
     if (!std::filesystem::exists(path)) return;
     const SafeTensors file(path);
@@ -79,10 +79,10 @@ struct Checkpoint {
     run.visit_state(reader);
     reader.finish();
   }
-  template <Backend B> void step(train::Run<B>& run, const train::StepInfo& s) {
+  template <Backend B> void step(train::Run<B>& run, const train::StepInfo& s) const {
     if ((s.step + 1) % every == 0) save(run);
   }
-  template <Backend B> void end(train::Run<B>& run) { save(run); }
+  template <Backend B> void end(train::Run<B>& run) const { save(run); }
 
   template <Backend B> void save(train::Run<B>& run) const {
     detail::StateWriter<B> writer(run.backend);

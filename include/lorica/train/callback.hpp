@@ -83,6 +83,16 @@ template <class R, class... Cs> void call_ends(R& r, Cs&... callbacks) {
 template <class C, class R, class V> void call_visit_state(C& c, R& r, V& v) {
   if constexpr (requires { c.visit_state(r, v); }) c.visit_state(r, v);
 }
+/// How many hooks a callback has.
+template <class C, class B>
+constexpr int hooks = int(requires(C& c, Run<B>& r) { c.begin(r); }) +
+                      int(requires(C& c, Run<B>& r, const StepInfo& s) { c.step(r, s); }) +
+                      int(requires(C& c, Run<B>& r) { c.end(r); }) + int(requires(C& c) { c.stop(); }) +
+                      int(requires(C& c, Run<B>& r, StateVisitor<B>& v) { c.visit_state(r, v); });
+/// Whether all of its hooks are heard: of a const callback only those that are const would be.
+template <class C, class B>
+concept Heard = hooks<C, B>
+== hooks<std::remove_const_t<C>, B>;
 template <class C> bool call_stop(C& c) {
   if constexpr (requires { c.stop(); })
     return c.stop();

@@ -149,6 +149,10 @@ template <Backend B, class Model, Trainee<B> T, Data D, class O, class... Callba
   requires(nn::Objective<O, Model, B>)
 FitResult fit(B& b, const Model& model, T& trainee, const D& data, const FitConfig& c, const O& objective,
               Callbacks&&... callbacks) {
+  static_assert(
+      (detail::Heard<std::remove_reference_t<Callbacks>, B> && ...),
+      "lorica: fit: a callback is const and has a hook (begin, step, end, stop, visit_state) that is "
+      "not, which would never be called. Pass it without const, or make its hooks const.");
   using clock = std::chrono::steady_clock;
   c.validate();
   typename AdamW::state<B> optimizer;

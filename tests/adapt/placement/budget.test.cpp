@@ -277,9 +277,14 @@ TEMPLATE_TEST_CASE("a run resumed in any phase of a budget is the straight run, 
              train::StopWhen{[&] { return made == stop; }});
   REQUIRE(made == stop);
   auto second = attach(b, model, method, 4);
-  train::fit(b, model, second, Small{text()}, config(), checkpoint);
+  index_t rest = 0;
+  train::fit(b, model, second, Small{text()}, config(), Count{&rest}, checkpoint);
+  CHECK(made + rest == config().steps);
   CHECK(test::values(b, second) == run(method).second);
-  CHECK(second.ranks().size() == 4);
+  auto straight = attach(b, model, method, 4);
+  train::fit(b, model, straight, Small{text()}, config());
+  CHECK(second.ranks() == straight.ranks());
+  CHECK(second.allocator()->last()->step == straight.allocator()->last()->step);
   std::filesystem::remove_all(folder);
 }
 

@@ -174,7 +174,15 @@ template <Backend B, DirectionScore S, DynamicPlacement P> class Allocator {
     const bool before = compacted_ != 0;
     v.count("budget.compacted", compacted_);
     v.count("budget.listened", listened_);
+    index_t cut = last_ ? last_->step : -1;
+    double threshold = last_ ? last_->threshold : 0;
+    v.count("budget.cut", cut);
+    v.number("budget.threshold", threshold);
     for (std::size_t i = 0; i < watched_.size(); ++i) v.tensor(message("budget.kept.", i), watched_[i].kept);
+    if (cut >= 0)
+      last_ = cut_of(cut, threshold, [&](std::size_t i) {
+        return std::ranges::count(watched_[i].kept.template host<M>(b), M(1));
+      });
     const bool now = !before && compacted_ != 0;
     if (now) compact(b, groups, [](const Parameter<B>&, const auto&) {});
     for (std::size_t i = 0; i < watched_.size(); ++i)
@@ -273,17 +281,24 @@ template <Backend B, DirectionScore S, DynamicPlacement P> class Allocator {
     }
     return -std::numeric_limits<double>::infinity();
   }
-  void note(B& b, index_t t, double threshold) {
+  /// A cut that left `left(i)` directions of group i.
+  template <class Left> Cut cut_of(index_t t, double threshold, const Left& left) const {
     Cut c{t, 0, threshold, std::vector<index_t>(sites_, 0)};
+    for (std::size_t i = 0; i < watched_.size(); ++i) {
+      const index_t n = left(i);
+      c.rank[watched_[i].ordinal] = n;
+      c.kept += n;
+    }
+    return c;
+  }
+  void note(B& b, index_t t, double threshold) {
     // As Silence decides, by one copy to the host.
     const auto scores = scores_.template host<M>(b);
-    for (std::size_t i = 0; i < watched_.size(); ++i) {
+    Cut c = cut_of(t, threshold, [&](std::size_t i) {
       const auto of = std::span(scores).subspan(static_cast<std::size_t>(first_[i]),
                                                 static_cast<std::size_t>(watched_[i].kept.size()));
-      const auto kept = std::ranges::count_if(of, [&](M score) { return !(score <= M(threshold)); });
-      c.rank[watched_[i].ordinal] = kept;
-      c.kept += kept;
-    }
+      return std::ranges::count_if(of, [&](M score) { return !(score <= M(threshold)); });
+    });
     expects(
         !strict_ || c.kept > 0, "Budget: after step ", t, " every direction scores at most the threshold ",
         threshold,
