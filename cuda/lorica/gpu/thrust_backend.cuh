@@ -84,27 +84,33 @@ template <class M> struct AddUp {
   }
 };
 
-/// d_j <- sum_i x_ij + beta d_j: one index a column, so the order is always the same.
+/// Index p * cols + j: d_pj <- sum_i x_ij + beta d_pj over the rows of piece p, `height` of them, in order.
 template <class T, class M> struct ColumnSum {
   MatrixRef<T> x;
   M beta;
   M* d;
-  LORICA_HD void operator()(index_t j) const {
+  index_t height;
+  LORICA_HD void operator()(index_t index) const {
+    const index_t j = index % x.cols, first = index / x.cols * height;
+    const index_t last = x.rows - first < height ? x.rows : first + height;
     M s = 0;
-    for (index_t i = 0; i < x.rows; ++i) s += convert<M>(x.row(i)[j]);
-    d[j] = beta == M(0) ? s : s + beta * d[j];
+    for (index_t i = first; i < last; ++i) s += convert<M>(x.row(i)[j]);
+    d[index] = beta == M(0) ? s : s + beta * d[index];
   }
 };
-/// d_j <- sum_i x_ij y_ij + beta d_j
+/// The same of x_ij y_ij.
 template <class T, class U, class M> struct ColumnDot {
   MatrixRef<T> x;
   MatrixRef<U> y;
   M beta;
   M* d;
-  LORICA_HD void operator()(index_t j) const {
+  index_t height;
+  LORICA_HD void operator()(index_t index) const {
+    const index_t j = index % x.cols, first = index / x.cols * height;
+    const index_t last = x.rows - first < height ? x.rows : first + height;
     M s = 0;
-    for (index_t i = 0; i < x.rows; ++i) s += convert<M>(x.row(i)[j]) * convert<M>(y.row(i)[j]);
-    d[j] = beta == M(0) ? s : s + beta * d[j];
+    for (index_t i = first; i < last; ++i) s += convert<M>(x.row(i)[j]) * convert<M>(y.row(i)[j]);
+    d[index] = beta == M(0) ? s : s + beta * d[index];
   }
 };
 template <class From, class To> struct CopyElement {
@@ -232,10 +238,14 @@ template <Scalar T, class Gemm = LoopGemm, Scalar Master = arithmetic_t<T>> clas
     return total(x, n, detail::Square<U>{});
   }
   template <class U> void column_sums(MatrixRef<U> x, Master beta, Master* d) {
-    detail::for_each_index(x.cols, detail::ColumnSum<U, Master>{x, beta, d});
+    columns(x.rows, x.cols, beta, d, [x](Master b, Master* to, index_t height) {
+      return detail::ColumnSum<U, Master>{x, b, to, height};
+    });
   }
   template <class U, class W> void column_dots(MatrixRef<U> x, MatrixRef<W> y, Master beta, Master* d) {
-    detail::for_each_index(x.cols, detail::ColumnDot<U, W, Master>{x, y, beta, d});
+    columns(x.rows, x.cols, beta, d, [x, y](Master b, Master* to, index_t height) {
+      return detail::ColumnDot<U, W, Master>{x, y, b, to, height};
+    });
   }
   [[nodiscard]] double kth_smallest(const Master* x, index_t n, index_t k) {
     expects(k >= 1 && k <= n, "kth_smallest: number ", k, " of ", n, " was asked for; the first is number 1");
@@ -271,6 +281,15 @@ template <Scalar T, class Gemm = LoopGemm, Scalar Master = arithmetic_t<T>> clas
                                     std::move(device)});
     }
     return *tiles_;
+  }
+  /// Something summed by columns: tall ones in pieces of rows, whose sums are then added in order.
+  template <class Sum> void columns(index_t rows, index_t cols, Master beta, Master* d, const Sum& sum) {
+    const index_t pieces = pieces_of(rows);
+    if (pieces <= 1) return detail::for_each_index(cols, sum(beta, d, rows));
+    auto part = allocate<Master>(pieces * cols);
+    detail::for_each_index(pieces * cols, sum(Master(0), part.data(), detail::piece_size));
+    const MatrixRef<const Master> of_pieces(std::as_const(part).data(), pieces, cols);
+    detail::for_each_index(cols, detail::ColumnSum<const Master, Master>{of_pieces, beta, d, pieces});
   }
   /// Parts that are added up in one go.
   static constexpr index_t at_once = 16 * detail::piece_size;

@@ -147,8 +147,8 @@ template <class T, class M> struct Rotate {
   LORICA_HD index_t cols() const { return x.cols; }
   /// By a block of threads, a pair each.
   LORICA_HD void operator()(index_t i) const {
-    const index_t pairs = head_dim / 2;
-    for (index_t pair = block::thread(); pair < x.cols / head_dim * pairs; pair += block::threads()) {
+    const index_t pairs = head_dim / 2, all = x.cols / head_dim * pairs, threads = block::threads();
+    for (index_t pair = block::thread(); pair < all; pair += threads) {
       using std::cos;
       using std::sin;
       const index_t first = pair / pairs * head_dim, j = pair % pairs;

@@ -9,6 +9,7 @@
 #include <lorica/adapt/budget/cut.hpp>
 #include <lorica/adapt/placement/concept.hpp>
 #include <lorica/adapt/score/elements.hpp>
+#include <lorica/core/lanes.hpp>
 #include <lorica/core/state.hpp>
 #include <lorica/core/sweep.hpp>
 
@@ -48,20 +49,25 @@ template <class S, class M> struct Observe {
   index_t n, t;
   LORICA_HD void operator()(index_t i) const { score.observe(w[i], g[i], Cells<M>{memory + i, n}, t); }
 };
-/// out_d <- out_d + the mean of the scores of direction d's entries, added up in double.
+/// out_d <- out_d + the mean of the scores of direction d's entries, added up in double: by a block of
+/// threads.
 template <class S, class M> struct AddDirectionMean {
   S score;
   const M* memory;
   M* out;
-  index_t rows, cols, t;
+  Shape shape;
+  index_t t;
   bool by_row;
+  LORICA_HD index_t cols() const { return by_row ? shape.cols : shape.rows; }
   LORICA_HD void operator()(index_t d) const {
-    const index_t length = by_row ? cols : rows;
+    const index_t length = cols(), threads = block::threads();
     double sum = 0;
-    for (index_t j = 0; j < length; ++j)
-      sum += double(
-          score.value(Cells<const M>{memory + (by_row ? d * cols + j : j * cols + d), rows * cols}, t));
-    out[d] += M(sum / double(length));
+    for (index_t j = block::thread(); j < length; j += threads)
+      sum += double(score.value(Cells<const M>{memory + (by_row ? d * shape.cols + j : j * shape.cols + d),
+                                               shape.rows * shape.cols},
+                                t));
+    sum = block::over_all(sum, lorica::detail::Plus{});
+    if (block::thread() == 0) out[d] += M(sum / double(length));
   }
 };
 /// kept_d <- score_d > threshold (true where the score is NaN), and zero for the silencer of what is not
@@ -256,8 +262,8 @@ template <Backend B, DirectionScore S, DynamicPlacement P> class Allocator {
         if (watched_[i].memory[f].empty()) continue;
         const Parameter<B>& p = *g.factors[f].parameter;
         b.for_rows(g.rank(),
-                   detail::AddDirectionMean<S, M>{score_, watched_[i].memory[f].cref().data, out, p.rows(),
-                                                  p.cols(), listened_, g.factors[f].along == Along::rows});
+                   detail::AddDirectionMean<S, M>{score_, watched_[i].memory[f].cref().data, out, p.shape(),
+                                                  listened_, g.factors[f].along == Along::rows});
       }
     }
     if (!strict_ || !std::isnan(b.sum(scores_.cref().data, directions_))) return;
