@@ -277,9 +277,9 @@ TEMPLATE_TEST_CASE("a run resumed in any phase of a budget is the straight run, 
              train::StopWhen{[&] { return made == stop; }});
   REQUIRE(made == stop);
   auto second = attach(b, model, method, 4);
-  index_t rest = 0;
-  train::fit(b, model, second, Small{text()}, config(), Count{&rest}, checkpoint);
-  CHECK(made + rest == config().steps);
+  train::LossCurve rest;
+  train::fit(b, model, second, Small{text()}, config(), rest, checkpoint);
+  CHECK(std::ssize(rest.loss) == config().steps - stop);
   CHECK(test::values(b, second) == run(method).second);
   auto straight = attach(b, model, method, 4);
   train::fit(b, model, straight, Small{text()}, config());
