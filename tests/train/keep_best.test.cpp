@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <lorica/train/keep_best.hpp>
 
+#include <io/scratch.hpp>
 #include <support/backends.hpp>
 #include <train/tiny.hpp>
 
@@ -158,9 +159,8 @@ TEST_CASE("a resumed run keeps the best of before, and has the patience that was
   const bool compact = GENERATE(false, true);
   const index_t stop = GENERATE(5, 15, 17);  // nothing measured yet, the best just kept, after it
   CAPTURE(compact, stop);
-  const auto file =
-      std::filesystem::temp_directory_path() / message("lorica-best-", compact, '-', stop, ".safetensors");
-  std::filesystem::remove(file);
+  const test::Scratch folder;
+  const auto file = folder / "run.safetensors";
   const auto run = [&](bool with_file, index_t until) {
     Moving m{compact};
     auto adapted = adapt::attach(m.b, m.model, m.method(), 4);
@@ -194,5 +194,4 @@ TEST_CASE("a resumed run keeps the best of before, and has the patience that was
   CHECK(std::get<1>(resumed) == 15);
   CHECK(std::get<2>(resumed) == 15);
   CHECK(std::get<3>(resumed) == 18);
-  std::filesystem::remove(file);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <lorica/adapt/placement/budget.hpp>
 
+#include <io/scratch.hpp>
 #include "adapt/toy.hpp"
 
 #include <lorica/io/checkpoint.hpp>
@@ -267,9 +268,7 @@ TEMPLATE_TEST_CASE("a run resumed in any phase of a budget is the straight run, 
   method.placement.compact = compact;
   R b;
   const test::Toy<R> model(b);
-  const auto folder = std::filesystem::temp_directory_path() / message("lorica-budget-", compact, '-', stop);
-  std::filesystem::remove_all(folder);
-  std::filesystem::create_directories(folder);
+  const test::Scratch folder;
   const io::Checkpoint checkpoint{folder / "run.safetensors", 1};
   index_t made = 0;
   auto first = attach(b, model, method, 4);
@@ -285,7 +284,6 @@ TEMPLATE_TEST_CASE("a run resumed in any phase of a budget is the straight run, 
   train::fit(b, model, straight, Small{text()}, config());
   CHECK(second.ranks() == straight.ranks());
   CHECK(second.allocator()->last()->step == straight.allocator()->last()->step);
-  std::filesystem::remove_all(folder);
 }
 
 TEST_CASE("the zero start: read before a step sensitivity sees nothing of lambda, after it what Fisher sees",
