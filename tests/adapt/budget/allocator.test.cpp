@@ -23,8 +23,7 @@ struct At {
   state begin(const Placement&, index_t) const { return {}; }
   bool listens(const state&, index_t) const { return true; }
   template <class D> Reallocation reallocate(state&, index_t, const D& d) const {
-    return {Reallocation::cut, beyond > 0 ? d.first_beyond(beyond) : threshold + 0 * d.kth_smallest(1),
-            compact};
+    return {Reallocation::cut, beyond > 0 ? d.first_beyond(beyond) : threshold, compact};
   }
 };
 

@@ -143,6 +143,7 @@ template <Backend B, DirectionScore S, DynamicPlacement P> class Allocator {
     const Seen<std::remove_reference_t<Companions>> seen{*this, b, groups, companions};
     const Reallocation r = policy_.reallocate(state_, t, seen);
     if (r.act == Reallocation::keep) return false;
+    if (r.act == Reallocation::cut) score(b, groups, companions);  // by a threshold that needed none
     for (std::size_t i = 0; i < groups.size(); ++i) {
       const auto& f = groups[i].factors[groups[i].silencer];
       const M* score = r.act == Reallocation::cut ? scores_.data() + first_[i] : nullptr;
@@ -150,7 +151,7 @@ template <Backend B, DirectionScore S, DynamicPlacement P> class Allocator {
                        detail::Silence<M>{f.parameter->value.ref(), score, watched_[i].kept.data(),
                                           M(r.threshold), f.along == Along::rows});
     }
-    if (r.act == Reallocation::cut) note(b, t, r.threshold);
+    if (r.act == Reallocation::cut) note(t, r.threshold);
     if (!r.compact) return false;
     compact(b, groups, companions);
     return true;
@@ -224,7 +225,7 @@ template <Backend B, DirectionScore S, DynamicPlacement P> class Allocator {
     }
     [[nodiscard]] double first_beyond(index_t parameters) const {
       self.score(b, groups, companions);
-      return self.first_beyond(b, parameters);
+      return self.first_beyond(parameters);
     }
   };
 
@@ -266,24 +267,23 @@ template <Backend B, DirectionScore S, DynamicPlacement P> class Allocator {
                                                   listened_, g.factors[f].along == Along::rows});
       }
     }
-    if (!strict_ || !std::isnan(b.sum(scores_.cref().data, directions_))) return;
-    const auto host = scores_.template host<double>(b);
+    on_host_ = scores_.template host<M>(b);
+    if (!strict_) return;
     for (std::size_t i = 0; i < groups.size(); ++i)
       for (index_t d = 0; d < groups[i].rank(); ++d)
-        expects<NumericError>(!std::isnan(host[static_cast<std::size_t>(first_[i] + d)]),
+        expects<NumericError>(!std::isnan(on_host_[static_cast<std::size_t>(first_[i] + d)]),
                               "Budget: the score of direction ", d, " at ", groups[i].site->path,
                               " is not a number");
   }
   /// The score of the first direction, in descending order, whose parameters are more than are left of
   /// `parameters`; minus infinity where all fit.
-  double first_beyond(B& b, index_t parameters) {
-    const auto host = scores_.template host<double>(b);
-    std::vector<std::size_t> order(host.size());
+  [[nodiscard]] double first_beyond(index_t parameters) const {
+    std::vector<std::size_t> order(on_host_.size());
     for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
-    std::ranges::stable_sort(order, [&](std::size_t i, std::size_t j) { return host[i] > host[j]; });
+    std::ranges::stable_sort(order, [&](std::size_t i, std::size_t j) { return on_host_[i] > on_host_[j]; });
     for (const std::size_t i : order) {
       parameters -= costs_[i];
-      if (parameters < 0) return host[i];
+      if (parameters < 0) return double(on_host_[i]);
     }
     return -std::numeric_limits<double>::infinity();
   }
@@ -297,12 +297,11 @@ template <Backend B, DirectionScore S, DynamicPlacement P> class Allocator {
     }
     return c;
   }
-  void note(B& b, index_t t, double threshold) {
-    // As Silence decides, by one copy to the host.
-    const auto scores = scores_.template host<M>(b);
+  /// As Silence decides.
+  void note(index_t t, double threshold) {
     Cut c = cut_of(t, threshold, [&](std::size_t i) {
-      const auto of = std::span(scores).subspan(static_cast<std::size_t>(first_[i]),
-                                                static_cast<std::size_t>(watched_[i].kept.size()));
+      const auto of = std::span(on_host_).subspan(static_cast<std::size_t>(first_[i]),
+                                                  static_cast<std::size_t>(watched_[i].kept.size()));
       return std::ranges::count_if(of, [&](M score) { return !(score <= M(threshold)); });
     });
     expects(
@@ -338,6 +337,7 @@ template <Backend B, DirectionScore S, DynamicPlacement P> class Allocator {
   std::size_t sites_ = 0;
   index_t compacted_ = 0, listened_ = 0;
   MasterTensor<B> scores_;
+  std::vector<M> on_host_;  // the same, by one copy a cut
   bool scored_ = false;
   std::optional<Cut> last_ = {};
 };
