@@ -3,6 +3,8 @@
 
 #include <lorica/report/format.hpp>
 
+#include <algorithm>
+#include <cmath>
 #include <limits>
 
 namespace lorica::studies {
@@ -72,9 +74,14 @@ int Comparison::verdict() const {
 
 std::string Comparison::to_text() const {
   if (differences.empty()) return "no pair";
-  if (differences.size() < 2) return message("mean ", signed_number(spread.mean, 2), ", n = 1");
-  return message("mean ", signed_number(spread.mean, 2), ", 95 % ", report::fixed(student.low, 2), " to ",
-                 report::fixed(student.high, 2), ", n = ", differences.size());
+  const bool several = differences.size() >= 2;
+  const double largest =
+      several ? std::max(std::abs(student.low), std::abs(student.high)) : std::abs(spread.mean);
+  const int digits = largest < 1 ? 4 : 2;  // bits differ in the third digit, per cent before the first
+  const std::string mean = "mean " + signed_number(spread.mean, digits);
+  if (!several) return mean + ", n = 1";
+  return message(mean, ", 95 % ", report::fixed(student.low, digits), " to ",
+                 report::fixed(student.high, digits), ", n = ", differences.size());
 }
 
 Comparison compare(const Part& part, const Grid& g, std::size_t row, std::size_t against) {
