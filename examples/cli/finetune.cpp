@@ -65,6 +65,8 @@ void finetune(Finetune& o) {
   expects(o.every == 0 || task->measurable() || validation.size() > 0,
           "--evaluate-every needs --heldout or --validation");
   Goal goal = task->goal();
+  expects(!o.fit.head_lr || goal.kind != Goal::Kind::tokens, "--head-lr: task ", o.task.name,
+          " trains no head");
   goal.weights = o.selection.weights(goal, data);
   expects(task->goal().kind == Goal::Kind::tokens || !o.out.ends_with(".safetensors"), "--out '", o.out,
           "': a head is saved beside the adapters, in a folder; expected a name without .safetensors");
@@ -175,7 +177,9 @@ void finetune(Finetune& o) {
         {"parameters that train", report::human_count(double(run->parameters()))},
         {"rank at the start", std::to_string(o.choice.rank)},
         {"steps", message(o.fit.steps, " of ", o.fit.batch * o.fit.accumulate, " samples of ", data.size())},
-        {"learning rate", report::significant(o.fit.optimizer.lr)},
+        {"learning rate",
+         message(report::significant(o.fit.optimizer.lr),
+                 o.fit.head_lr ? ", of the head " + report::significant(*o.fit.head_lr) : "")},
         {"last loss", message(report::fixed(last.value, 4), ' ', last.name)},
         {"seconds", report::fixed(result.seconds, 1)}};
     if (!before.empty()) page.facts.push_back({"held out, before", before});
@@ -205,6 +209,8 @@ void add_finetune(CLI::App& app) {
   add_compute_options(*c, o->compute);
   add_method_options(*c, o->choice);
   add_fit_options(*c, o->fit);
+  c->add_option("--head-lr", o->fit.head_lr, "learning rate of the head at its peak [that of --lr]")
+      ->group("Training");
   c->option_defaults()->group("Training");
   c->add_option("--epochs", o->epochs, "passes over the data, in place of --steps")
       ->check(CLI::PositiveNumber)

@@ -123,6 +123,7 @@ Entry read_entry(const std::string& name, Reader r, const Value& described) {
     r.problems().add(r.place_of("schedule"), " is '", t.schedule, "', expected linear, cosine or constant");
   r.read("weight-decay", t.weight_decay, 0, without_end);
   r.read("clip", t.clip, 0, without_end);
+  r.read("head-lr", t.head_lr, 0, without_end);
   r.read("checkpoint-blocks", t.checkpoint_blocks);
   r.done();
   return e;
@@ -250,6 +251,7 @@ train::FitConfig Training::config(index_t samples, double rate, Seed seed) const
                 ? steps
                 : std::max(index_t{1}, static_cast<index_t>(std::ceil(epochs * double(samples) / each)));
   c.optimizer.weight_decay = weight_decay;
+  if (head_lr > 0) c.head_lr = head_lr;
   c.schedule.shape = schedule == "cosine"     ? train::Schedule::cosine
                      : schedule == "constant" ? train::Schedule::constant
                                               : train::Schedule::linear;

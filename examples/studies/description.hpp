@@ -30,6 +30,7 @@ struct Training {
   double warmup = 0.1;  // of the steps
   std::string schedule = "linear";
   double weight_decay = 0, clip = 1;
+  double head_lr = 0;  // of the head, whatever the grid; 0: the grid's
   bool checkpoint_blocks = false;
 
   [[nodiscard]] train::FitConfig config(index_t samples, double rate, Seed seed) const;

@@ -319,6 +319,41 @@ TEST_CASE("the rate follows the schedule and the trainee's own multiple, a rate 
   REQUIRE(moved(1, warming) == Approx(0.25 + 0.5).epsilon(0.02));  // half the rate, then the whole
 }
 
+namespace {
+/// Trains a number of its own beside the trainee's, towards 3.
+struct WithHead : test::Distance {
+  Parameter<B>* head;
+  template <class F> void for_each_parameter(F f) const { f(*head); }
+  template <class P>
+  nn::Loss<B> loss(Tape<B>& tape, const test::Nothing& model, P& policy, const nn::Batch<B>& batch) const {
+    auto both = Distance::loss(tape, model, policy, batch);
+    const MasterTensor<B> three(tape.backend(), 1, 1, std::vector<double>{3});
+    both.sum = add(std::move(both.sum), squared_error(tape.leaf(*head), three));
+    return both;
+  }
+};
+}  // namespace
+
+TEST_CASE("what the objective trains has a rate of its own where one is given", "[train][fit]") {
+  const auto moved = [](std::optional<double> head_lr) {
+    B b;
+    test::Point<B> point(b, {0});
+    Parameter<B> head{"head", zeros<double>(b, 1, 1), {}};
+    train::fit(b, test::Nothing{}, point, test::Numbers{{3}},
+               {.steps = 1,
+                .batch = 1,
+                .optimizer = {.lr = 0.5, .weight_decay = 0},
+                .schedule = {.warmup = 1},
+                .head_lr = head_lr},
+               WithHead{{}, &head});
+    return std::pair(point.w.value.host<double>(b)[0], head.value.host<double>(b)[0]);
+  };
+  CHECK(moved({}).first == Approx(0.5).epsilon(1e-7));
+  CHECK(moved({}).second == Approx(0.5).epsilon(1e-7));
+  CHECK(moved(0.125).first == Approx(0.5).epsilon(1e-7));
+  CHECK(moved(0.125).second == Approx(0.125).epsilon(1e-7));
+}
+
 TEST_CASE("a configuration that cannot be right is refused before the first step", "[train][fit]") {
   const auto refused = [](FitConfig c, const std::string& text) {
     B b;
@@ -333,6 +368,7 @@ TEST_CASE("a configuration that cannot be right is refused before the first step
   refused({.optimizer = {.lr = 0}}, "fit: the learning rate is 0, expected above 0");
   refused({.optimizer = {.lr = std::numeric_limits<double>::infinity()}},
           "fit: the learning rate is inf, expected above 0");
+  refused({.head_lr = 0.0}, "fit: the head's learning rate is 0, expected above 0");
   refused({.optimizer = {.beta1 = 1}}, "fit: the betas are 1 and 0.999, expected 0 <= beta < 1");
   refused({.optimizer = {.beta2 = -0.5}}, "fit: the betas are 0.9 and -0.5, expected 0 <= beta < 1");
   refused({.optimizer = {.eps = 0}},
@@ -377,6 +413,7 @@ TEST_CASE("a run's identity tells apart whatever a resumed run must agree on", "
       [](FitConfig& c) { c.optimizer.lr = std::nextafter(c.optimizer.lr, 1); }));  // the last bit counts
   REQUIRE(differs([](FitConfig& c) { c.optimizer.weight_decay = 0; }));
   REQUIRE(differs([](FitConfig& c) { c.schedule.shape = train::Schedule::cosine; }));
+  REQUIRE(differs([](FitConfig& c) { c.head_lr = 1e-3; }));
   REQUIRE(differs([](FitConfig& c) { c.clip = 0; }));
   REQUIRE(differs([](FitConfig& c) { c.seed = 1; }));
 }

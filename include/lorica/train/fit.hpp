@@ -26,10 +26,11 @@ struct FitConfig {
   index_t accumulate = 1;  // batches an optimiser step
   AdamW optimizer = {};
   Schedule schedule = {};
-  double clip = 1;                 // global norm; 0 is off
-  Seed seed = 0;                   // of the data's order
-  bool checkpoint_blocks = false;  // keep what enters a block, compute the rest again; changes no number
-  std::string identity = {};       // of model and method: a checkpoint belongs to one
+  std::optional<double> head_lr = {};  // of what the objective trains (a head), at its peak; none: as all
+  double clip = 1;                     // global norm; 0 is off
+  Seed seed = 0;                       // of the data's order
+  bool checkpoint_blocks = false;      // keep what enters a block, compute the rest again; changes no number
+  std::string identity = {};           // of model and method: a checkpoint belongs to one
 
   [[nodiscard]] Blocks blocks() const { return checkpoint_blocks ? Blocks::recomputed : Blocks::kept; }
   /// What a resumed run must agree on to end as the uninterrupted one.
@@ -40,16 +41,21 @@ struct FitConfig {
       return std::string(text, std::to_chars(text, text + sizeof text, x).ptr);
     };
     return message(identity, "; steps ", steps, ", batch ", batch, " x ", accumulate, ", lr ", exact(o.lr),
-                   ", betas ", exact(o.beta1), ' ', exact(o.beta2), ", eps ", exact(o.eps), ", decay ",
-                   exact(o.weight_decay), ", schedule ", int(schedule.shape), ' ', schedule.warmup, ' ',
-                   exact(schedule.floor), ", clip ", exact(clip), ", seed ", seed);
+                   head_lr ? ", head lr " + exact(*head_lr) : "", ", betas ", exact(o.beta1), ' ',
+                   exact(o.beta2), ", eps ", exact(o.eps), ", decay ", exact(o.weight_decay), ", schedule ",
+                   int(schedule.shape), ' ', schedule.warmup, ' ', exact(schedule.floor), ", clip ",
+                   exact(clip), ", seed ", seed);
   }
+  /// The learning rate of what the objective trains, over that of the adapters.
+  [[nodiscard]] double head_rate() const { return head_lr ? *head_lr / optimizer.lr : 1; }
   void validate() const {
     expects(steps > 0, "fit: ", steps, " steps, expected at least 1");
     expects(batch > 0 && accumulate > 0, "fit: a batch of ", batch, " accumulated ", accumulate,
             " times, expected at least 1 and 1");
     expects(optimizer.lr > 0 && std::isfinite(optimizer.lr), "fit: the learning rate is ", optimizer.lr,
             ", expected above 0");
+    expects(!head_lr || (*head_lr > 0 && std::isfinite(*head_lr)), "fit: the head's learning rate is ",
+            head_lr.value_or(0), ", expected above 0");
     expects(optimizer.beta1 >= 0 && optimizer.beta1 < 1 && optimizer.beta2 >= 0 && optimizer.beta2 < 1,
             "fit: the betas are ", optimizer.beta1, " and ", optimizer.beta2, ", expected 0 <= beta < 1");
     expects(optimizer.eps > 0 && optimizer.weight_decay >= 0, "fit: eps is ", optimizer.eps,
@@ -110,14 +116,16 @@ template <Data D> auto order_of(const D& data, const FitConfig& c) {
     return Shuffle(c.seed, data.size());
 }
 
-/// The trainee's parameters, then those that the objective trains beside them (a head).
+/// The trainee's parameters, then those that the objective trains beside them (a head), `head_rate` times as
+/// fast.
 template <class T, class O> struct Trained {
   T& trainee;
   O& objective;
+  double head_rate = 1;
   template <class F> void for_each_parameter(F f) {
     trainee.for_each_parameter(f);
     if constexpr (requires(O & o) { o.for_each_parameter([](auto&) {}); })
-      objective.for_each_parameter([&](auto& p) { f(p, 1.0); });
+      objective.for_each_parameter([&](auto& p) { f(p, head_rate); });
   }
 };
 
@@ -156,7 +164,7 @@ FitResult fit(B& b, const Model& model, T& trainee, const D& data, const FitConf
   using clock = std::chrono::steady_clock;
   c.validate();
   typename AdamW::state<B> optimizer;
-  detail::Trained<T, const O> trained{trainee, objective};
+  detail::Trained<T, const O> trained{trainee, objective, c.head_rate()};
   constexpr bool ordered = requires { data.order(c.seed, c.batch); };
   auto order = detail::order_of(data, c);
   detail::Growth<B> memory(b);
