@@ -95,7 +95,7 @@ $lorica finetune --model bert --task CoLA --data cola.tsv --heldout cola.tsv --s
   --method dora --predictions answers.tsv --out cola >said.txt
 same "CoLA is learned" "$(measured cola CoLA cola.tsv Matthews)" 1.0000
 $lorica finetune --model bert --task CoLA --data cola.tsv --heldout cola.tsv --steps 40 --batch 8 --lr 1e-2 --rank 4 \
-  --class-weights balanced --out weighed >said.txt
+  --head-lr 2e-2 --class-weights balanced --out weighed >said.txt
 same "balanced classes are learned" "$(measured weighed CoLA cola.tsv Matthews)" 1.0000
 same "its answers" "$(head -3 answers.tsv | tr '\t\n' ' |')" "index prediction|0 1|1 0|"
 $lorica merge --model bert --adapter cola --out bert_cola >said.txt
@@ -240,6 +240,8 @@ says "--validation is '100%' of 24 samples" tune --model bert --task CoLA --data
 says "--class-weights: 3 for the 2 categories" tune --model bert --task CoLA --data cola.tsv --class-weights 1,2,3
 says "--class-weights: 'x' is no weight" tune --model bert --task CoLA --data cola.tsv --class-weights 1,x
 says "--class-weights: the task has no categories" tune --model "$decoder" --data text.txt --class-weights balanced
+says "--head-lr: task text trains no head" tune --model "$decoder" --data text.txt --head-lr 1e-3
+says "the head's learning rate is 0" tune --model bert --task CoLA --data cola.tsv --head-lr 0
 says "'nowhere'" $lorica inspect --model nowhere
 says "found an integer, expected a string" $lorica run <(echo '{"command": 3}') 
 [ ! -e bad ] || fault "a run that failed left something behind"
