@@ -84,32 +84,31 @@ template <class M> struct AddUp {
   }
 };
 
-/// Index p * cols + j: d_pj <- sum_i x_ij + beta d_pj over the rows of piece p, `height` of them, in order.
-template <class T, class M> struct ColumnSum {
+/// x_ij
+template <class T, class M> struct Entry {
   MatrixRef<T> x;
-  M beta;
-  M* d;
-  index_t height;
-  LORICA_HD void operator()(index_t index) const {
-    const index_t j = index % x.cols, first = index / x.cols * height;
-    const index_t last = x.rows - first < height ? x.rows : first + height;
-    M s = 0;
-    for (index_t i = first; i < last; ++i) s += convert<M>(x.row(i)[j]);
-    d[index] = beta == M(0) ? s : s + beta * d[index];
-  }
+  LORICA_HD M operator()(index_t i, index_t j) const { return convert<M>(x.row(i)[j]); }
 };
-/// The same of x_ij y_ij.
-template <class T, class U, class M> struct ColumnDot {
+/// x_ij y_ij
+template <class T, class U, class M> struct EntryProduct {
   MatrixRef<T> x;
   MatrixRef<U> y;
+  LORICA_HD M operator()(index_t i, index_t j) const {
+    return convert<M>(x.row(i)[j]) * convert<M>(y.row(i)[j]);
+  }
+};
+/// Index p * cols + j: d_pj <- sum_i f(i, j) + beta d_pj over the rows of piece p, `height` of them, in
+/// order.
+template <class F, class M> struct ColumnSum {
+  F f;
+  index_t rows, cols, height;
   M beta;
   M* d;
-  index_t height;
   LORICA_HD void operator()(index_t index) const {
-    const index_t j = index % x.cols, first = index / x.cols * height;
-    const index_t last = x.rows - first < height ? x.rows : first + height;
+    const index_t j = index % cols, first = index / cols * height;
+    const index_t last = rows - first < height ? rows : first + height;
     M s = 0;
-    for (index_t i = first; i < last; ++i) s += convert<M>(x.row(i)[j]) * convert<M>(y.row(i)[j]);
+    for (index_t i = first; i < last; ++i) s += f(i, j);
     d[index] = beta == M(0) ? s : s + beta * d[index];
   }
 };
@@ -238,14 +237,10 @@ template <Scalar T, class Gemm = LoopGemm, Scalar Master = arithmetic_t<T>> clas
     return total(x, n, detail::Square<U>{});
   }
   template <class U> void column_sums(MatrixRef<U> x, Master beta, Master* d) {
-    columns(x.rows, x.cols, beta, d, [x](Master b, Master* to, index_t height) {
-      return detail::ColumnSum<U, Master>{x, b, to, height};
-    });
+    columns(x.rows, x.cols, detail::Entry<U, Master>{x}, beta, d);
   }
   template <class U, class W> void column_dots(MatrixRef<U> x, MatrixRef<W> y, Master beta, Master* d) {
-    columns(x.rows, x.cols, beta, d, [x, y](Master b, Master* to, index_t height) {
-      return detail::ColumnDot<U, W, Master>{x, y, b, to, height};
-    });
+    columns(x.rows, x.cols, detail::EntryProduct<U, W, Master>{x, y}, beta, d);
   }
   [[nodiscard]] double kth_smallest(const Master* x, index_t n, index_t k) {
     expects(k >= 1 && k <= n, "kth_smallest: number ", k, " of ", n, " was asked for; the first is number 1");
@@ -282,14 +277,17 @@ template <Scalar T, class Gemm = LoopGemm, Scalar Master = arithmetic_t<T>> clas
     }
     return *tiles_;
   }
-  /// Something summed by columns: tall ones in pieces of rows, whose sums are then added in order.
-  template <class Sum> void columns(index_t rows, index_t cols, Master beta, Master* d, const Sum& sum) {
+  /// d_j <- sum_i f(i, j) + beta d_j: tall columns in pieces of rows, whose sums are then added in order.
+  template <class F> void columns(index_t rows, index_t cols, const F& f, Master beta, Master* d) {
     const index_t pieces = pieces_of(rows);
-    if (pieces <= 1) return detail::for_each_index(cols, sum(beta, d, rows));
+    if (pieces <= 1)
+      return detail::for_each_index(cols, detail::ColumnSum<F, Master>{f, rows, cols, rows, beta, d});
     auto part = allocate<Master>(pieces * cols);
-    detail::for_each_index(pieces * cols, sum(Master(0), part.data(), detail::piece_size));
-    const MatrixRef<const Master> of_pieces(std::as_const(part).data(), pieces, cols);
-    detail::for_each_index(cols, detail::ColumnSum<const Master, Master>{of_pieces, beta, d, pieces});
+    detail::for_each_index(pieces * cols, detail::ColumnSum<F, Master>{f, rows, cols, detail::piece_size,
+                                                                       Master(0), part.data()});
+    using Sums = detail::Entry<const Master, Master>;
+    const Sums sums{{std::as_const(part).data(), pieces, cols}};
+    detail::for_each_index(cols, detail::ColumnSum<Sums, Master>{sums, pieces, cols, pieces, beta, d});
   }
   /// Parts that are added up in one go.
   static constexpr index_t at_once = 16 * detail::piece_size;
