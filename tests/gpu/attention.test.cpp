@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: MIT
 /// @file tests/gpu/attention.test.cpp
 /// Attention in tiles against the portable form, which tests/core/attention.test.cpp holds against the
-/// textbook: sequences longer and shorter than a tile. (By several threads of a block: the preset cpp.)
+/// textbook: sequences longer and shorter than a tile. By warps: tensor cores, played on the host. (By three
+/// threads of a block: the preset cpp.)
 #include <lorica/gpu/attention.cuh>
 
 #include <lorica/gpu/thrust_backend.cuh>
 
 #include "support/attention.hpp"
 #include "support/backends.hpp"
+#if !defined(__CUDACC__)
+#  include "support/block.hpp"
+#endif
 
 #include <algorithm>
 
@@ -17,9 +21,10 @@ namespace {
 
 template <class T, class M> using Both = test::BothAttentions<gpu::ThrustBackend<T, gpu::LoopGemm, M>>;
 
-template <class T, class M> void agrees(const AttentionShape& shape, const std::vector<index_t>& lengths) {
+template <class T, class M, class B = gpu::ThrustBackend<T, gpu::LoopGemm, M>>
+void agrees(const AttentionShape& shape, const std::vector<index_t>& lengths) {
   CAPTURE(shape.heads, shape.kv_heads, shape.head_dim, shape.causal, shape.window, lengths.size());
-  Both<T, M> both(shape, lengths);
+  test::BothAttentions<B> both(shape, lengths);
   const auto got = both.run(true), want = both.run(false);
   for (std::size_t i = 0; i < got.size(); ++i) {
     CAPTURE(test::attention_names[i]);
@@ -51,18 +56,36 @@ TEST_CASE("and in float, in bf16, and of large heads", "[gpu][attention][kernel]
   }
 }
 
+#if !defined(__CUDACC__)
+TEST_CASE("by the tensor cores of a warp, and with several threads a row", "[gpu][attention][kernel]") {
+  using Warp = test::BlockBackend<bf16, float, gpu::detail::warp_threads>;
+  for (const index_t dim : {1, 16, 40, 64}) {  // tiles of 64
+    agrees<bf16, float, Warp>({2, 1, dim, true, 1}, {70, 3});
+    agrees<bf16, float, Warp>({1, 1, dim, false, 1}, {5, 65});
+  }
+  agrees<bf16, float, Warp>({1, 1, 24, true, 1, 20}, {130});
+  agrees<bf16, float, Warp>({1, 1, 136, true, 1}, {33});  // tiles of 32
+  using Several = test::BlockBackend<float, float, 64>;
+  agrees<float, float, Several>({2, 1, 80, true, 1}, {20, 33, 3});  // tiles of 32: two threads a row, or more
+  agrees<float, float, Several>({1, 1, 8, false, 1, 0}, {70});
+}
+#endif
+
 TEST_CASE("a tile fits the memory of a multiprocessor", "[gpu][attention][kernel]") {
-  const auto fits = []<class M>(M, index_t dim) {
-    const gpu::detail::Tiles<M, M> at{{1, 1, dim}, nullptr, gpu::detail::tile_side<M>(dim), 1};
+  const auto fits = []<class T, class M>(T, M, index_t dim) {
+    using namespace gpu::detail;
+    const Tiles<T, M> at{{1, 1, dim}, nullptr, tile_side<T, M>(dim), 1};
     const std::size_t most = std::size_t(163) << 10;  // of sm_80
-    return gpu::detail::AttendTile<M, M>{at, {}, {}, {}, {}, nullptr}.bytes() <= most &&
-           gpu::detail::AttendTileByQuery<M, M>{at, {}, {}, {}, {}, nullptr, nullptr, {}}.bytes() <= most &&
-           gpu::detail::AttendTileByKey<M, M>{at, {}, {}, {}, {}, nullptr, nullptr, {}, {}}.bytes() <= most;
+    return AttendTile<T, M>{at, {}, {}, {}, {}, nullptr}.bytes() <= most &&
+           AttendTileByQuery<T, M>{at, {}, {}, {}, {}, nullptr, nullptr, {}}.bytes() <= most &&
+           AttendTileByKey<T, M>{at, {}, {}, {}, {}, nullptr, nullptr, {}, {}}.bytes() <= most;
   };
   for (index_t dim = 1; dim <= row::max_head_dim; ++dim) {
     CAPTURE(dim);
-    CHECK(fits(1.f, dim));
-    CHECK(fits(1.0, dim));
+    CHECK(fits(1.f, 1.f, dim));
+    CHECK(fits(1.0, 1.0, dim));
+    CHECK(fits(bf16(1.f), 1.f, dim));
+    CHECK(fits(bf16(1.f), 1.0, dim));
   }
 }
 

@@ -20,7 +20,7 @@ namespace lorica::test {
 /// ended, are an error: on a device they would hang.
 class Block {
  public:
-  explicit Block(index_t threads) : shared_(static_cast<std::size_t>(threads)) {
+  explicit Block(index_t threads) : shared_(static_cast<std::size_t>(6 * threads)) {
     for (index_t t = 0; t < threads; ++t) threads_.push_back({});
     for (auto& t : threads_) t.stack.resize(std::size_t(1) << 18);
   }
@@ -77,8 +77,8 @@ class Block {
 };
 
 /// Thrust's backend with rows as a device does them, each by a block of three threads: a number that divides
-/// no usual width.
-template <Scalar T, Scalar Master = arithmetic_t<T>>
+/// no usual width. By 32 it is a warp.
+template <Scalar T, Scalar Master = arithmetic_t<T>, index_t threads = 3>
 class BlockBackend : public gpu::ThrustBackend<T, gpu::LoopGemm, Master> {
  public:
   template <class F> void for_rows(index_t n, F f) {
@@ -102,7 +102,7 @@ class BlockBackend : public gpu::ThrustBackend<T, gpu::LoopGemm, Master> {
       for (index_t i = 0; i < n; ++i) block.run(f.bytes(), [i, &f] { f(i); });
     }
   };
-  std::shared_ptr<Block> block_ = std::make_shared<Block>(3);
+  std::shared_ptr<Block> block_ = std::make_shared<Block>(threads);
 };
 
 }  // namespace lorica::test

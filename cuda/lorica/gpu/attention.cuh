@@ -4,6 +4,7 @@
 /// keys they see a tile at a time, by a running maximum and sum (Milakov and Gimelshein 2018; Dao et al.
 /// 2022). No matrix of rows by rows is ever in the device's memory; backward the probabilities are computed
 /// again, once by rows for dq and once by keys for dk and dv, and nobody adds to what another block writes.
+/// Of bf16 tensor cores multiply; sums, maxima and exponentials are float.
 #pragma once
 
 #include <lorica/core/attention.hpp>
@@ -12,12 +13,19 @@
 #include <lorica/gpu/patches.cuh>
 
 #include <algorithm>
+#include <type_traits>
 #include <vector>
 
 namespace lorica::gpu::detail {
 
+/// What a block keeps of q, k, v and dO, and of the probabilities it multiplies them with: what tensor cores
+/// take, where the numbers come so; else M.
+template <class T, class M>
+using held_t = std::conditional_t<std::is_same_v<T, bf16> && std::is_same_v<M, float>, bf16, M>;
+
 /// Rows of a tile, so that what a block holds fits the memory of a multiprocessor.
-template <class M> constexpr index_t tile_side(index_t head_dim) {
+template <class T, class M> constexpr index_t tile_side(index_t head_dim) {
+  if (std::is_same_v<held_t<T, M>, bf16>) return head_dim <= 128 ? 64 : 32;
   const index_t bytes = head_dim * static_cast<index_t>(sizeof(M));
   return bytes <= 256 ? 64 : bytes <= 512 ? 32 : bytes <= 1024 ? 16 : 8;
 }
@@ -33,64 +41,101 @@ inline std::vector<std::int32_t> tiles_of(std::span<const index_t> offsets, inde
 
 /// What the three kernels have in common. Index t * heads + h: tile t, head h.
 template <class T, class M> struct Tiles {
+  using Held = held_t<T, M>;
+  static constexpr bool by_cores = std::is_same_v<Held, bf16>;
   static constexpr M unseen = M(-3e38f);
   AttentionShape shape;
   const std::int32_t* tile;  // [tiles, 4]
   index_t side, rows;        // of a tile; of the batch
   index_t before = 0;        // rows of k and v before the first that asks
 
-  /// Rows of a tile stand apart by an odd number, so that a column of them is in all banks.
-  LORICA_HD index_t ld() const { return shape.head_dim | 1; }
+  /// n, or what tensor cores read of it.
+  LORICA_HD static index_t whole(index_t n) { return by_cores ? (n + 15) / 16 * 16 : n; }
+  /// Rows stand apart so that those a warp reads at once are in different banks: a column of single numbers;
+  /// for tensor cores eight rows of four pairs.
+  LORICA_HD index_t ld() const { return by_cores ? whole(shape.head_dim) + 8 : shape.head_dim | 1; }
+  LORICA_HD index_t ld_sum() const { return shape.head_dim | 1; }
   LORICA_HD index_t lp() const { return side | 1; }
-  LORICA_HD index_t of_rows() const { return side * ld(); }
+  LORICA_HD index_t lw() const { return by_cores ? side + 8 : lp(); }
   LORICA_HD index_t group() const { return shape.heads / shape.kv_heads; }
   /// Whether row i of the batch sees row j of k, in a sequence that begins and ends there.
   LORICA_HD bool sees(index_t i, index_t j, index_t begin, index_t end) const {
     const index_t place = before + i - begin;
     return j >= begin + shape.first_seen(place) && j < (shape.causal ? begin + place + 1 : before + end);
   }
-  /// Rows first .. first + count of x, columns of one head, times s.
-  LORICA_HD void read(M* to, MatrixRef<const T> x, index_t first, index_t count, index_t head,
-                      M s = M(1)) const {
-    const index_t dim = shape.head_dim;
-    for (index_t e = block::thread(); e < count * dim; e += block::threads()) {
-      const index_t r = e / dim, d = e % dim;
-      to[r * ld() + d] = s * convert<M>(x.row(first + r)[head * dim + d]);
+  /// Rows first .. first + count of x, columns of one head, and zeros around them.
+  LORICA_HD void read(Held* to, MatrixRef<const T> x, index_t first, index_t count, index_t head) const {
+    const auto dim = static_cast<int>(shape.head_dim), wide = static_cast<int>(whole(dim));
+    const auto all = static_cast<int>(whole(count)) * wide, threads = static_cast<int>(block::threads());
+    for (auto e = static_cast<int>(block::thread()); e < all; e += threads) {
+      const int r = e / wide, d = e % wide;
+      to[r * ld() + d] = r < count && d < dim ? convert<Held>(x.row(first + r)[head * dim + d]) : Held{};
     }
   }
   LORICA_HD void write(MatrixRef<T> x, const M* from, index_t first, index_t count, index_t head, M s) const {
-    const index_t dim = shape.head_dim;
-    for (index_t e = block::thread(); e < count * dim; e += block::threads()) {
-      const index_t r = e / dim, d = e % dim;
-      x.row(first + r)[head * dim + d] = convert<T>(s * from[r * ld() + d]);
+    const auto dim = static_cast<int>(shape.head_dim), threads = static_cast<int>(block::threads());
+    for (auto e = static_cast<int>(block::thread()); e < static_cast<int>(count) * dim; e += threads) {
+      const int r = e / dim, d = e % dim;
+      x.row(first + r)[head * dim + d] = convert<T>(s * from[r * ld_sum() + d]);
     }
   }
-  LORICA_HD static void clear(M* x, index_t n) {
-    for (index_t e = block::thread(); e < n; e += block::threads()) x[e] = M(0);
+  template <class E> LORICA_HD static void clear(E* x, index_t n) {
+    for (index_t e = block::thread(); e < n; e += block::threads()) x[e] = E{};
   }
-  LORICA_HD View<M> by_row(const M* x) const { return {x, ld(), 1}; }
-  LORICA_HD View<M> by_col(const M* x) const { return {x, 1, ld()}; }
+  LORICA_HD View<Held> by_row(const Held* x) const { return {x, ld()}; }
+  LORICA_HD View<Held, true> by_col(const Held* x) const { return {x, ld()}; }
+};
+
+/// The memory of a block, handed out: tiles of rows as they are held, sums, and probabilities, by query and
+/// key, once as they are computed and once as they are held, which may be the same.
+template <class T, class M> struct TileRoom {
+  using Held = held_t<T, M>;
+  Tiles<T, M> at;
+  index_t tiles, sums, numbers;  // how many there are of each
+  // Largest alignment first: what is held lies at the beginning.
+  LORICA_HD index_t of_rows() const { return at.side * at.ld(); }
+  LORICA_HD index_t of_held() const { return at.by_cores ? at.side * at.lw() : 0; }
+  LORICA_HD index_t of_sums() const { return at.side * at.ld_sum(); }
+  LORICA_HD std::size_t held_bytes() const {
+    return static_cast<std::size_t>(tiles * of_rows() + of_held()) * sizeof(Held);
+  }
+  LORICA_HD std::size_t bytes() const {
+    return held_bytes() +
+           static_cast<std::size_t>(at.side * at.lp() + sums * of_sums() + numbers * at.side) * sizeof(M);
+  }
+  LORICA_HD Held* rows(index_t i) const { return block::memory<Held>() + i * of_rows(); }
+  LORICA_HD M* probabilities() const { return reinterpret_cast<M*>(block::memory<char>() + held_bytes()); }
+  LORICA_HD Held* held() const {
+    if constexpr (Tiles<T, M>::by_cores)
+      return rows(tiles);
+    else
+      return probabilities();
+  }
+  LORICA_HD M* sum(index_t i) const { return probabilities() + at.side * at.lp() + i * of_sums(); }
+  LORICA_HD M* number(index_t i) const { return sum(sums) + i * at.side; }
 };
 
 template <class T, class M> struct AttendTile {
+  using Held = held_t<T, M>;
   Tiles<T, M> at;
   MatrixRef<const T> q, k, v;
   MatrixRef<T> o;
   M* lse;  // [heads, rows]
 
-  [[nodiscard]] std::size_t bytes() const {
-    return static_cast<std::size_t>(4 * at.of_rows() + at.side * at.lp() + 3 * at.side) * sizeof(M);
-  }
+  LORICA_HD TileRoom<T, M> room() const { return {at, 3, 1, 3}; }
+  [[nodiscard]] std::size_t bytes() const { return room().bytes(); }
   LORICA_HD void operator()(index_t index) const {
-    const index_t h = index % at.shape.heads, side = at.side, dim = at.shape.head_dim, lp = at.lp();
+    const index_t h = index % at.shape.heads, side = at.side, dim = at.shape.head_dim, lp = at.lp(),
+                  lw = at.lw();
     const std::int32_t* t = at.tile + 4 * (index / at.shape.heads);
     const index_t begin = t[0], end = t[1], first = t[2], count = t[3], g = h / at.group();
-    M* const qs = block::memory<M>();
-    M *const ks = qs + at.of_rows(), *const vs = ks + at.of_rows(), *const os = vs + at.of_rows(),
-             *const p = os + at.of_rows(), *const top = p + side * lp, *const total = top + side,
-             *const shrink = total + side;
-    at.read(qs, q, first, count, h, M(at.shape.scale));
-    at.clear(os, at.of_rows());
+    const auto room = this->room();
+    Held *const qs = room.rows(0), *const ks = room.rows(1), *const vs = room.rows(2), *const w = room.held();
+    M *const p = room.probabilities(), *const os = room.sum(0), *const top = room.number(0),
+             *const total = room.number(1), *const shrink = room.number(2);
+    at.read(qs, q, first, count, h);
+    at.clear(os, room.of_sums());
+    at.clear(w, side * lw);
     for (index_t i = block::thread(); i < side; i += block::threads()) {
       top[i] = at.unseen;
       total[i] = M(0);
@@ -105,36 +150,58 @@ template <class T, class M> struct AttendTile {
       at.read(vs, v, from, keys, g);
       block::wait();
       patches(count, keys, dim, at.by_row(qs), at.by_col(ks), [&](index_t i, index_t j, M s) {
-        p[i * lp + j] = at.sees(first + i, from + j, begin, end) ? s : at.unseen;
+        p[i * lp + j] = at.sees(first + i, from + j, begin, end) ? s * M(at.shape.scale) : at.unseen;
       });
       block::wait();
-      for (index_t i = block::thread(); i < count; i += block::threads()) {
-        M most = top[i];
-        for (index_t j = 0; j < keys; ++j) most = p[i * lp + j] > most ? p[i * lp + j] : most;
-        M sum = M(0);
-        for (index_t j = 0; j < keys; ++j) {
-          M& e = p[i * lp + j];
-          e = e > at.unseen ? math::exp(e - most) : M(0);
-          sum += e;
-        }
-        shrink[i] = math::exp(top[i] - most);
-        total[i] = total[i] * shrink[i] + sum;
-        top[i] = most;
-      }
+      soften(p, w, count, keys, top, total, shrink);
       block::wait();
-      patches(count, dim, keys, View<M>{p, lp, 1}, at.by_row(vs), [&](index_t i, index_t d, M s) {
-        M& out = os[i * at.ld() + d];
+      patches(count, dim, keys, View<Held>{w, lw}, at.by_row(vs), [&](index_t i, index_t d, M s) {
+        M& out = os[i * at.ld_sum() + d];
         out = out * shrink[i] + s;
       });
     }
     block::wait();
     for (index_t e = block::thread(); e < count * dim; e += block::threads()) {
       const index_t i = e / dim, d = e % dim;
-      o.row(first + i)[h * dim + d] = convert<T>(os[i * at.ld() + d] / total[i]);
+      o.row(first + i)[h * dim + d] = convert<T>(os[i * at.ld_sum() + d] / total[i]);
     }
     using std::log;
     for (index_t i = block::thread(); i < count; i += block::threads())
       lse[h * at.rows + first + i] = top[i] + log(total[i]);
+  }
+
+ private:
+  /// Scores to exponentials below the running maximum, and how much all before them shrinks: some
+  /// neighbouring threads a row.
+  LORICA_HD void soften(M* p, Held* w, index_t count, index_t keys, M* top, M* total, M* shrink) const {
+    index_t width = 1;
+    while (2 * width <= warp_threads && block::threads() % (2 * width) == 0 &&
+           2 * width * count <= block::threads())
+      width *= 2;
+    const index_t part = block::thread() % width, at_once = block::threads() / width;
+    for (index_t i0 = 0; i0 < count; i0 += at_once) {
+      const index_t i = i0 + block::thread() / width;
+      const bool mine = i < count;
+      M* const row = p + (mine ? i : 0) * at.lp();
+      M most = mine ? top[i] : at.unseen;
+      const M before = most;
+      if (mine)
+        for (index_t j = part; j < keys; j += width) most = row[j] > most ? row[j] : most;
+      most = block::over_neighbours(most, width, lorica::detail::Larger{});
+      M sum = M(0);
+      if (mine)
+        for (index_t j = part; j < keys; j += width) {
+          const M e = row[j] > at.unseen ? math::exp(row[j] - most) : M(0);
+          w[i * at.lw() + j] = convert<Held>(e);
+          sum += e;
+        }
+      sum = block::over_neighbours(sum, width, lorica::detail::Plus{});
+      if (mine && part == 0) {
+        shrink[i] = math::exp(before - most);
+        total[i] = total[i] * shrink[i] + sum;
+        top[i] = most;
+      }
+    }
   }
 };
 
@@ -151,24 +218,27 @@ template <class T, class M> struct MeanGradient {
 
 /// dq of a tile of rows.
 template <class T, class M> struct AttendTileByQuery {
+  using Held = held_t<T, M>;
   Tiles<T, M> at;
   MatrixRef<const T> q, k, v, d_o;
   const M *lse, *mean;  // [heads, rows]
   MatrixRef<T> dq;
 
-  [[nodiscard]] std::size_t bytes() const {
-    return static_cast<std::size_t>(5 * at.of_rows() + at.side * at.lp()) * sizeof(M);
-  }
+  LORICA_HD TileRoom<T, M> room() const { return {at, 4, 1, 0}; }
+  [[nodiscard]] std::size_t bytes() const { return room().bytes(); }
   LORICA_HD void operator()(index_t index) const {
-    const index_t h = index % at.shape.heads, side = at.side, dim = at.shape.head_dim, lp = at.lp();
+    const index_t h = index % at.shape.heads, side = at.side, dim = at.shape.head_dim, lp = at.lp(),
+                  lw = at.lw();
     const std::int32_t* t = at.tile + 4 * (index / at.shape.heads);
     const index_t begin = t[0], end = t[1], first = t[2], count = t[3], g = h / at.group();
-    M* const qs = block::memory<M>();
-    M *const ks = qs + at.of_rows(), *const vs = ks + at.of_rows(), *const up = vs + at.of_rows(),
-             *const out = up + at.of_rows(), *const p = out + at.of_rows();
-    at.read(qs, q, first, count, h, M(at.shape.scale));
+    const auto room = this->room();
+    Held *const qs = room.rows(0), *const ks = room.rows(1), *const vs = room.rows(2),
+                *const up = room.rows(3), *const w = room.held();
+    M *const p = room.probabilities(), *const out = room.sum(0);
+    at.read(qs, q, first, count, h);
     at.read(up, d_o, first, count, h);
-    at.clear(out, at.of_rows());
+    at.clear(out, room.of_sums());
+    at.clear(w, side * lw);
     const M *const of_row = lse + h * at.rows + first, *const mean_of = mean + h * at.rows + first;
     const index_t low = begin + at.shape.first_seen(first - begin);
     const index_t high = at.shape.causal ? first + count : end;
@@ -180,14 +250,15 @@ template <class T, class M> struct AttendTileByQuery {
       block::wait();
       patches(count, keys, dim, at.by_row(qs), at.by_col(ks), [&](index_t i, index_t j, M s) {
         const bool seen = at.sees(first + i, from + j, begin, end);
-        p[i * lp + j] = seen ? math::exp(s - of_row[i]) : M(0);
+        p[i * lp + j] = seen ? math::exp(s * M(at.shape.scale) - of_row[i]) : M(0);
       });
       // The same threads have the same elements of p: no need to wait.
-      patches(count, keys, dim, at.by_row(up), at.by_col(vs),
-              [&](index_t i, index_t j, M s) { p[i * lp + j] *= s - mean_of[i]; });
+      patches(count, keys, dim, at.by_row(up), at.by_col(vs), [&](index_t i, index_t j, M s) {
+        w[i * lw + j] = convert<Held>(p[i * lp + j] * (s - mean_of[i]));
+      });
       block::wait();
-      patches(count, dim, keys, View<M>{p, lp, 1}, at.by_row(ks),
-              [&](index_t i, index_t d, M s) { out[i * at.ld() + d] += s; });
+      patches(count, dim, keys, View<Held>{w, lw}, at.by_row(ks),
+              [&](index_t i, index_t d, M s) { out[i * at.ld_sum() + d] += s; });
     }
     block::wait();
     at.write(dq, out, first, count, h, M(at.shape.scale));
@@ -196,25 +267,27 @@ template <class T, class M> struct AttendTileByQuery {
 
 /// dk and dv of a tile of rows. Index t * kv_heads + g.
 template <class T, class M> struct AttendTileByKey {
+  using Held = held_t<T, M>;
   Tiles<T, M> at;
   MatrixRef<const T> q, k, v, d_o;
   const M *lse, *mean;  // [heads, rows]
   MatrixRef<T> dk, dv;
 
-  [[nodiscard]] std::size_t bytes() const {
-    return static_cast<std::size_t>(6 * at.of_rows() + at.side * at.lp()) * sizeof(M);
-  }
+  LORICA_HD TileRoom<T, M> room() const { return {at, 4, 2, 0}; }
+  [[nodiscard]] std::size_t bytes() const { return room().bytes(); }
   LORICA_HD void operator()(index_t index) const {
-    const index_t g = index % at.shape.kv_heads, side = at.side, dim = at.shape.head_dim, lp = at.lp();
+    const index_t g = index % at.shape.kv_heads, side = at.side, dim = at.shape.head_dim, lp = at.lp(),
+                  lw = at.lw();
     const std::int32_t* t = at.tile + 4 * (index / at.shape.kv_heads);
     const index_t begin = t[0], end = t[1], first = t[2], count = t[3];
-    M* const ks = block::memory<M>();
-    M *const vs = ks + at.of_rows(), *const qs = vs + at.of_rows(), *const up = qs + at.of_rows(),
-             *const by_key = up + at.of_rows(), *const by_value = by_key + at.of_rows(),
-             *const p = by_value + at.of_rows();
+    const auto room = this->room();
+    Held *const ks = room.rows(0), *const vs = room.rows(1), *const qs = room.rows(2),
+                *const up = room.rows(3), *const w = room.held();
+    M *const p = room.probabilities(), *const by_key = room.sum(0), *const by_value = room.sum(1);
     at.read(ks, k, first, count, g);
     at.read(vs, v, first, count, g);
-    at.clear(by_key, 2 * at.of_rows());
+    at.clear(by_key, 2 * room.of_sums());
+    at.clear(w, side * lw);
     // Row i of p is one that asks, column j one that is seen.
     const index_t low = at.shape.causal ? first : begin;
     const index_t high = begin + at.shape.last_seeing(first + count - 1 - begin, end - begin);
@@ -223,25 +296,27 @@ template <class T, class M> struct AttendTileByKey {
         const index_t asking = side < high - from ? side : high - from;
         const M *const of_row = lse + h * at.rows + from, *const mean_of = mean + h * at.rows + from;
         block::wait();
-        at.read(qs, q, from, asking, h, M(at.shape.scale));
+        at.read(qs, q, from, asking, h);
         at.read(up, d_o, from, asking, h);
         block::wait();
         patches(asking, count, dim, at.by_row(qs), at.by_col(ks), [&](index_t i, index_t j, M s) {
           const bool seen = at.sees(from + i, first + j, begin, end);
-          p[i * lp + j] = seen ? math::exp(s - of_row[i]) : M(0);
+          p[i * lp + j] = seen ? math::exp(s * M(at.shape.scale) - of_row[i]) : M(0);
+          w[i * lw + j] = convert<Held>(p[i * lp + j]);
         });
         block::wait();
-        patches(count, dim, asking, View<M>{p, 1, lp}, at.by_row(up),
-                [&](index_t j, index_t d, M s) { by_value[j * at.ld() + d] += s; });
+        patches(count, dim, asking, View<Held, true>{w, lw}, at.by_row(up),
+                [&](index_t j, index_t d, M s) { by_value[j * at.ld_sum() + d] += s; });
         block::wait();
-        patches(asking, count, dim, at.by_row(up), at.by_col(vs),
-                [&](index_t i, index_t j, M s) { p[i * lp + j] *= s - mean_of[i]; });
+        patches(asking, count, dim, at.by_row(up), at.by_col(vs), [&](index_t i, index_t j, M s) {
+          w[i * lw + j] = convert<Held>(p[i * lp + j] * (s - mean_of[i]));
+        });
         block::wait();
-        patches(count, dim, asking, View<M>{p, 1, lp}, at.by_row(qs),
-                [&](index_t j, index_t d, M s) { by_key[j * at.ld() + d] += s; });
+        patches(count, dim, asking, View<Held, true>{w, lw}, at.by_row(qs),
+                [&](index_t j, index_t d, M s) { by_key[j * at.ld_sum() + d] += s; });
       }
     block::wait();
-    at.write(dk, by_key, first, count, g, M(1));
+    at.write(dk, by_key, first, count, g, M(at.shape.scale));
     at.write(dv, by_value, first, count, g, M(1));
   }
 };

@@ -264,7 +264,7 @@ template <Scalar T, class Gemm = LoopGemm, Scalar Master = arithmetic_t<T>> clas
  private:
   /// Made anew where the batch or the width of a head has changed; copies of the backend keep theirs.
   template <class Call> const detail::TileTable<Buffer>& tiles(const Call& c) {
-    const index_t side = detail::tile_side<Master>(c.shape.head_dim);
+    const index_t side = detail::tile_side<T, Master>(c.shape.head_dim);
     if (!tiles_ || !tiles_->serves(c.offsets, side)) {
       const auto host = detail::tiles_of(c.offsets, side);
       auto device = allocate<std::int32_t>(static_cast<index_t>(host.size()));

@@ -16,7 +16,7 @@ namespace lorica::block {
 struct Host {
   index_t threads = 1, thread = 0;
   void (*wait)() = nullptr;  // until all others have come to the same place
-  double* shared = nullptr;  // [threads], where there are several
+  double* shared = nullptr;  // [6 threads], where there are several
   double* memory = nullptr;  // what the launch asked for
 };
 inline thread_local Host host;
@@ -51,6 +51,25 @@ template <class T> LORICA_HD T* memory() {
   return reinterpret_cast<T*>(lorica_block_memory);
 #else
   return reinterpret_cast<T*>(host.memory);
+#endif
+}
+
+/// One number of `width` neighbouring threads', for each of them: a power of two, no more than a warp, and a
+/// divisor of threads(). All threads of the block come here.
+template <class T, class F> LORICA_HD T over_neighbours(T x, index_t width, F f) {
+#if defined(__CUDA_ARCH__)
+  for (index_t away = width / 2; away > 0; away /= 2)
+    x = f(x, __shfl_xor_sync(0xffffffffu, x, static_cast<int>(away)));
+  return x;
+#else
+  if (width == 1) return x;
+  wait();
+  host.shared[host.thread] = static_cast<double>(x);
+  wait();
+  const index_t first = host.thread / width * width;
+  x = static_cast<T>(host.shared[first]);
+  for (index_t t = first + 1; t < first + width; ++t) x = f(x, static_cast<T>(host.shared[t]));
+  return x;
 #endif
 }
 
