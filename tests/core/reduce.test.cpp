@@ -26,6 +26,23 @@ TEMPLATE_TEST_CASE("a sum that stays with the backend is the one that comes to t
   REQUIRE(sum_of(b, none.cref().data, 0).template host<M>(b)[0] == M(0));
 }
 
+TEMPLATE_TEST_CASE("a k-th smallest that stays with the backend is the one that comes to the host",
+                   "[core][reduce]", LORICA_BACKENDS) {
+  using B = TestType;
+  using M = typename B::master;
+  B b;
+  for (const index_t n : {1, 257, 5000}) {
+    MasterTensor<B> x(b, 1, n + 1, test::random_numbers(1, n + 1));  // into the place behind them
+    for (const index_t k : {index_t(1), (n + 1) / 2, n}) {
+      CAPTURE(n, k);
+      kth_smallest_into(b, x.cref().data, n, k, x.data() + n);
+      const auto host = x.template host<M>(b);
+      REQUIRE(double(host[static_cast<std::size_t>(n)]) == b.kth_smallest(x.cref().data, n, k));
+    }
+    REQUIRE_THROWS_AS(kth_smallest_into(b, x.cref().data, n, n + 1, x.data() + n), ConfigError);
+  }
+}
+
 TEMPLATE_TEST_CASE("sums of squares of many are those of each, to the last bit", "[core][reduce]",
                    LORICA_BACKENDS) {
   using B = TestType;

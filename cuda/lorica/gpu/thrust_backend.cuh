@@ -9,10 +9,8 @@
 #include <lorica/gpu/attention.cuh>
 #include <lorica/gpu/buffer.cuh>
 #include <lorica/gpu/loop_gemm.cuh>
+#include <lorica/gpu/sorted.cuh>
 #include <lorica/gpu/sweep.cuh>
-
-#include <thrust/execution_policy.h>
-#include <thrust/sort.h>
 
 #include <utility>
 #include <vector>
@@ -119,10 +117,6 @@ template <class From, class To> struct CopyElement {
     to.row(i / to.cols)[i % to.cols] = convert<To>(from.row(i / to.cols)[i % to.cols]);
   }
 };
-/// Ascending, whatever is not a number last.
-template <class T> struct NanLast {
-  LORICA_HD bool operator()(T a, T b) const { return a < b || (a == a && b != b); }
-};
 
 }  // namespace detail
 
@@ -200,6 +194,12 @@ template <Scalar T, class Gemm = LoopGemm, Scalar Master = arithmetic_t<T>> clas
       part = parts(std::as_const(part).data(), pieces, detail::Itself<double>{});
     detail::for_each_index(1, detail::AddUp<Master>{std::as_const(part).data(), pieces, out});
   }
+  /// The number that `kth_smallest` finds, left on the device.
+  void kth_smallest_into(const Master* x, index_t n, index_t k, Master* out) {
+    expects(k >= 1 && k <= n, "kth_smallest: number ", k, " of ", n, " was asked for; the first is number 1");
+    const auto ascending = detail::sorted(pool_, x, n);
+    copy(ascending.data() + (k - 1), out, 1);
+  }
   /// Those of `sum_squares`: a launch or a few, and one copy to the host.
   [[nodiscard]] std::vector<double> sums_of_squares(std::span<const std::span<const Master>> all) {
     using Sum = detail::PieceSum<detail::Square<Master>, Master>;
@@ -243,13 +243,11 @@ template <Scalar T, class Gemm = LoopGemm, Scalar Master = arithmetic_t<T>> clas
     columns(x.rows, x.cols, detail::EntryProduct<U, W, Master>{x, y}, beta, d);
   }
   [[nodiscard]] double kth_smallest(const Master* x, index_t n, index_t k) {
-    expects(k >= 1 && k <= n, "kth_smallest: number ", k, " of ", n, " was asked for; the first is number 1");
-    auto sorted = allocate<Master>(n);
-    copy(x, sorted.data(), n);
-    thrust::sort(thrust::device, sorted.data(), sorted.data() + n, detail::NanLast<Master>{});
-    Master found;
-    download(std::as_const(sorted).data() + (k - 1), std::span<Master>(&found, 1));
-    return convert<double>(found);
+    auto found = allocate<Master>(1);
+    kth_smallest_into(x, n, k, found.data());
+    Master host;
+    download(std::as_const(found).data(), std::span<Master>(&host, 1));
+    return convert<double>(host);
   }
 
  protected:

@@ -23,6 +23,18 @@ template <Backend B> MasterTensor<B> sum_of(B& b, const typename B::master* x, i
   }
 }
 
+/// *out <- the k-th smallest of n numbers, out in the backend's memory, which they do not leave. As the
+/// backend's own verb counts: from 1, NaN last.
+template <Backend B>
+void kth_smallest_into(B& b, const typename B::master* x, index_t n, index_t k, typename B::master* out) {
+  if constexpr (requires { b.kth_smallest_into(x, n, k, out); }) {
+    b.kth_smallest_into(x, n, k, out);
+  } else {
+    const auto found = convert<typename B::master>(b.kth_smallest(x, n, k));
+    b.upload(std::span(&found, 1), out);
+  }
+}
+
 /// The sum of squares of each of these, which lie in the backend's memory.
 template <Backend B>
 std::vector<double> sums_of_squares(B& b, const std::vector<std::span<const typename B::master>>& all) {

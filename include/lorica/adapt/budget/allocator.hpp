@@ -2,7 +2,7 @@
 /// @file lorica/adapt/budget/allocator.hpp
 /// What a placement that moves ranks is made of: the running scores of every entry, the worth of every
 /// direction, and the cut. The policy decides (a threshold), this computes, on the backend; one small copy to
-/// the host a cut.
+/// the host a cut, of the scores and the threshold.
 #pragma once
 
 #include <lorica/adapt/budget/compact.hpp>
@@ -10,6 +10,7 @@
 #include <lorica/adapt/placement/concept.hpp>
 #include <lorica/adapt/score/elements.hpp>
 #include <lorica/core/lanes.hpp>
+#include <lorica/core/reduce.hpp>
 #include <lorica/core/state.hpp>
 #include <lorica/core/sweep.hpp>
 
@@ -139,11 +140,14 @@ template <Backend B, DirectionScore S, DynamicPlacement P> class Allocator {
       sweep(b, entries);
       listened_ = t;
     }
-    scored_ = false;
+    scored_ = fetched_ = false;
     const Seen<std::remove_reference_t<Companions>> seen{*this, b, groups, companions};
     const Reallocation r = policy_.reallocate(state_, t, seen);
     if (r.act == Reallocation::keep) return false;
-    if (r.act == Reallocation::cut) score(b, groups, companions);  // by a threshold that needed none
+    if (r.act == Reallocation::cut && !fetched_) {  // by a threshold that needed no score
+      score(b, groups, companions);
+      fetch(b, groups);
+    }
     for (std::size_t i = 0; i < groups.size(); ++i) {
       const auto& f = groups[i].factors[groups[i].silencer];
       const M* score = r.act == Reallocation::cut ? scores_.data() + first_[i] : nullptr;
@@ -167,10 +171,12 @@ template <Backend B, DirectionScore S, DynamicPlacement P> class Allocator {
     return watched_.at(group).memory.at(factor);
   }
   /// The scores of all directions as the running values stand.      [1, directions]
-  [[nodiscard]] const MasterTensor<B>& scores(B& b, std::span<const Group<B>> groups) {
+  [[nodiscard]] MasterTensor<B> scores(B& b, std::span<const Group<B>> groups) {
     scored_ = false;
     score(b, groups, [](const Parameter<B>&, const auto&) {});
-    return scores_;
+    MasterTensor<B> out(b, 1, directions_);
+    b.copy(scores_.cref().data, out.data(), directions_);
+    return out;
   }
   [[nodiscard]] bool compacted() const noexcept { return compacted_ != 0; }
   [[nodiscard]] const typename P::state& state() const noexcept { return state_; }
@@ -221,10 +227,14 @@ template <Backend B, DirectionScore S, DynamicPlacement P> class Allocator {
     [[nodiscard]] index_t size() const { return self.directions_; }
     [[nodiscard]] double kth_smallest(index_t k) const {
       self.score(b, groups, companions);
-      return b.kth_smallest(self.scores_.cref().data, self.directions_, k);
+      kth_smallest_into(b, self.scores_.cref().data, self.directions_, k,
+                        self.scores_.data() + self.directions_);
+      self.fetch(b, groups);
+      return double(self.behind_);
     }
     [[nodiscard]] double first_beyond(index_t parameters) const {
       self.score(b, groups, companions);
+      self.fetch(b, groups);
       return self.first_beyond(parameters);
     }
   };
@@ -247,7 +257,7 @@ template <Backend B, DirectionScore S, DynamicPlacement P> class Allocator {
   void score(B& b, std::span<const Group<B>> groups, const Companions& companions) {
     if (scored_) return;
     scored_ = true;
-    scores_ = zeros<M>(b, 1, directions_);
+    scores_ = zeros<M>(b, 1, directions_ + 1);
     for (std::size_t i = 0; i < groups.size(); ++i) {
       const Group<B>& g = groups[i];
       M* out = scores_.data() + first_[i];
@@ -267,7 +277,13 @@ template <Backend B, DirectionScore S, DynamicPlacement P> class Allocator {
                                                   listened_, g.factors[f].along == Along::rows});
       }
     }
+  }
+  /// Scores, and the number behind them, to the host: what the device is waited for.
+  void fetch(B& b, std::span<const Group<B>> groups) {
+    fetched_ = true;
     on_host_ = scores_.template host<M>(b);
+    behind_ = on_host_.back();
+    on_host_.pop_back();
     if (!strict_) return;
     for (std::size_t i = 0; i < groups.size(); ++i)
       for (index_t d = 0; d < groups[i].rank(); ++d)
@@ -336,9 +352,10 @@ template <Backend B, DirectionScore S, DynamicPlacement P> class Allocator {
   index_t directions_ = 0;
   std::size_t sites_ = 0;
   index_t compacted_ = 0, listened_ = 0;
-  MasterTensor<B> scores_;
+  MasterTensor<B> scores_;  // [1, directions + 1]; behind them the k-th smallest that was asked for
   std::vector<M> on_host_;  // the same, by one copy a cut
-  bool scored_ = false;
+  M behind_ = 0;
+  bool scored_ = false, fetched_ = false;
   std::optional<Cut> last_ = {};
 };
 
