@@ -172,6 +172,8 @@ void prepare_part(ReadyPart& ready, const Study& study, cli::Model& model, const
       found.samples = data.train.size();
       const auto fit = e.training.config(found.samples, 1e-5, 0);
       fit.validate();
+      expects(!fit.head_lr || goal.kind != cli::Goal::Kind::tokens, "head-lr: task ", e.options.name,
+              " trains no head");
       found.steps = fit.steps;
       found.learned =
           double(fit.steps * fit.batch * fit.accumulate) * tokens_of(data.train) / double(found.samples);

@@ -179,11 +179,14 @@ cat >unfit.json <<'JSON'
   "model": "bert", "rates": [1e-3], "fit": {"steps": 4, "batch": 2},
   "methods": {"odd": {"method": "orthogonal", "rank": 3}, "wide": {"method": "lora", "rank": 5000},
               "grows": {"method": "adalora", "rank": 2, "target": 3}},
-  "tasks": {"CoLA": {"data": "cola.tsv", "heldout": "cola.tsv"}, "words": {"task": "text", "data": "cola.tsv", "cut": 0.5}}}}},
+  "tasks": {"CoLA": {"data": "cola.tsv", "heldout": "cola.tsv"}, "words": {"task": "text", "data": "cola.tsv", "cut": 0.5}}},
+   "headless": {"model": "tiny", "rates": [1e-3], "fit": {"steps": 4, "batch": 2, "head-lr": 1e-3}, "methods": {"lora": {"rank": 1}},
+     "tasks": {"words": {"task": "text", "data": "cola.tsv", "cut": 0.5}}}}},
  "presets": {"mini": {}}}
 JSON
 if run unfit.json --model bert=bert --data data --out unfit >unfit.txt 2>unfit.err; then fault "an unfit study ran"; fi
-for sentence in "parts.p.methods.odd: " "parts.p.methods.wide: " "parts.p.methods.grows: " "parts.p.tasks.words: "; do
+for sentence in "parts.p.methods.odd: " "parts.p.methods.wide: " "parts.p.methods.grows: " "parts.p.tasks.words: " \
+  "parts.headless.tasks.words: head-lr: task text trains no head"; do
   grep -qF -- "$sentence" unfit.err || fault "expected '$sentence', it said: $(cat unfit.err)"
 done
 run heads.json --preset mnii --model bert=bert --data data --out none 2>none.err && fault "there is a preset mnii"

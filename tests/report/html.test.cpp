@@ -2,10 +2,10 @@
 #include <lorica/report/heatmap.hpp>
 #include <lorica/report/html.hpp>
 
+#include <io/scratch.hpp>
 #include <report/well_formed.hpp>
 #include <support/catch.hpp>
 
-#include <filesystem>
 #include <string>
 
 using namespace lorica::report;
@@ -96,13 +96,14 @@ TEST_CASE("what is not a picture is not put in as one", "[report][html]") {
 }
 
 TEST_CASE("a page is written whole, or not at all", "[report][html]") {
-  const auto path = std::filesystem::temp_directory_path() / "lorica_html_test.html";
+  const lorica::test::Scratch folder;
+  const auto path = folder / "page.html";
   write_html(path, example());
   CHECK(lorica::io::read_text(path) == to_html(example()));
   HtmlPage bad = example();
   bad.sections.push_back({.svg = "no"});
   CHECK_THROWS_AS(write_html(path, bad), lorica::ConfigError);
   CHECK(lorica::io::read_text(path) == to_html(example()));
-  std::filesystem::remove(path);
+  CHECK(folder.entries() == 1);
   CHECK_THROWS_AS(write_html("/no/such/folder/page.html", example()), lorica::FileError);
 }

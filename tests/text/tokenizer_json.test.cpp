@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include <lorica/text/tokenizer_json.hpp>
 
+#include <io/scratch.hpp>
 #include <text/oracle.hpp>
-
-#include <fstream>
 
 using namespace lorica;
 
@@ -60,10 +59,9 @@ TEST_CASE("merges may be pairs, and old files do not name their model", "[text][
 }
 
 TEST_CASE("errors name the file", "[text][tokenizer_json]") {
-  const auto file = std::filesystem::temp_directory_path() / "lorica-tokenizer-without-model.json";
-  std::ofstream(file) << R"({"version":"1.0"})";
+  const test::Scratch folder;
+  const auto file = folder.file("without-model.json", R"({"version":"1.0"})");
   const std::string said = test::error_of<ConfigError>([&] { return text::tokenizer_parts(file); });
-  std::filesystem::remove(file);
   CHECK(said.find(file.string()) == 1);
   CHECK(said.find("no member \"model\"") != std::string::npos);
 }

@@ -354,6 +354,17 @@ TEST_CASE("what the objective trains has a rate of its own where one is given", 
   CHECK(moved(0.125).second == Approx(0.125).epsilon(1e-7));
 }
 
+TEST_CASE("two parameters of one name would share their moments, and are refused", "[train][fit]") {
+  B b;
+  test::Point<B> point(b, {0});
+  Parameter<B> head{point.w.name, zeros<double>(b, 1, 1), {}};
+  REQUIRE_THROWS_WITH(
+      train::fit(b, test::Nothing{}, point, test::Numbers{{3}}, {.steps = 1, .batch = 1},
+                 WithHead{{}, &head}),
+      "fit: two parameters are named '" + point.w.name + "', expected a name of its own for each");
+  REQUIRE(point.w.grad.empty());
+}
+
 TEST_CASE("a configuration that cannot be right is refused before the first step", "[train][fit]") {
   const auto refused = [](FitConfig c, const std::string& text) {
     B b;

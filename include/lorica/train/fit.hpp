@@ -17,6 +17,7 @@
 #include <charconv>
 #include <chrono>
 #include <optional>
+#include <set>
 
 namespace lorica::train {
 
@@ -129,6 +130,15 @@ template <class T, class O> struct Trained {
   }
 };
 
+/// Moments and checkpoints go by name.
+template <class Trained> void expects_names(Trained& trained) {
+  std::set<std::string> names;
+  trained.for_each_parameter([&](const auto& p, double) {
+    expects(names.insert(p.name).second, "fit: two parameters are named '", p.name,
+            "', expected a name of its own for each");
+  });
+}
+
 /// One batch, forward and backward; nobody waits for its loss. Where there is no room for it the error says
 /// what takes most. Without a step: before the first.
 template <Backend B, class Model, class T, class O>
@@ -165,6 +175,7 @@ FitResult fit(B& b, const Model& model, T& trainee, const D& data, const FitConf
   c.validate();
   typename AdamW::state<B> optimizer;
   detail::Trained<T, const O> trained{trainee, objective, c.head_rate()};
+  detail::expects_names(trained);
   constexpr bool ordered = requires { data.order(c.seed, c.batch); };
   auto order = detail::order_of(data, c);
   detail::Growth<B> memory(b);
