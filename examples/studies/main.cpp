@@ -99,15 +99,19 @@ int study(const Options& o) {
   const auto after = studies::plan(ready, record);
   auto sections = studies::tables(ready, record);
   io::write_atomically(out / "table.md", studies::markdown(ready.study, sections, false));
-  io::write_atomically(out / "report.md", studies::markdown(ready.study, sections, true));
   io::write_atomically(out / "table.csv", studies::csv(ready, record));
-  for (auto& picture : studies::pictures(ready, record)) sections.push_back(std::move(picture));
+  fs::create_directories(out / "pictures");
+  for (auto& picture : studies::pictures(ready, record)) {
+    io::write_atomically(out / picture.picture(), picture.html.svg);
+    sections.push_back(std::move(picture));
+  }
+  io::write_atomically(out / "report.md", studies::markdown(ready.study, sections, true));
   report::write_html(out / "report.html", studies::page(ready, sections, after));
   std::cout << '\n';
   for (const auto& s : sections)
     if (s.html.table && !s.varies) std::cout << s.html.heading << '\n' << s.html.table->to_terminal() << '\n';
   std::cout << after.done << " of " << after.runs << " runs are done; wrote " << o.out
-            << ": runs.jsonl, table.md, table.csv, report.md, report.html\n";
+            << ": runs.jsonl, table.md, table.csv, report.md, report.html, pictures\n";
   if (ended == studies::Ended::interrupted) throw cli::Interrupted{};
   return 0;
 }

@@ -97,6 +97,20 @@ Comparison compare(const Part& part, const Grid& g, std::size_t row, std::size_t
   return c;
 }
 
+std::string Section::picture() const {
+  std::string name;
+  for (const char c : html.heading) {
+    if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'))
+      name += c;
+    else if (c >= 'A' && c <= 'Z')
+      name += static_cast<char>(c - 'A' + 'a');
+    else if (!name.empty() && name.back() != '-')
+      name += '-';
+  }
+  if (name.ends_with('-')) name.pop_back();
+  return "pictures/" + name + ".svg";
+}
+
 std::string markdown(const Study& study, const std::vector<Section>& sections, bool varying) {
   std::string out = message("# ", study.title, "\n\n", study.asks, "\n\nPreset `", study.preset, "`.\n");
   for (const Section& s : sections) {
@@ -104,6 +118,7 @@ std::string markdown(const Study& study, const std::vector<Section>& sections, b
     if (!s.html.table && s.html.paragraph.empty() && s.html.text.empty()) continue;
     if (!s.html.heading.empty()) out += "\n## " + s.html.heading + "\n";
     if (!s.html.paragraph.empty()) out += "\n" + s.html.paragraph + "\n";
+    if (!s.html.svg.empty()) out += message("\n![", s.html.heading, "](", s.picture(), ")\n");
     if (s.html.table) out += "\n" + s.html.table->to_markdown();
     if (!s.html.text.empty()) out += "\n" + s.html.text + "\n";
   }

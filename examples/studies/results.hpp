@@ -38,6 +38,9 @@ Comparison compare(const Part& part, const Grid& grid, std::size_t row, std::siz
 struct Section {
   report::HtmlSection html;
   bool varies = false;
+
+  /// Where its picture lies beside the Markdown: "pictures/glue-losses-on-cola.svg".
+  [[nodiscard]] std::string picture() const;
 };
 
 /// Tables and sentences.
@@ -45,7 +48,7 @@ std::vector<Section> tables(const Ready& ready, const Record& record);
 /// Pictures: curves over budgets, where the ranks went, losses, PAGE.
 std::vector<Section> pictures(const Ready& ready, const Record& record);
 
-/// Headings, paragraphs and tables; without pictures and, unless asked for, without what varies.
+/// Headings, paragraphs and tables, links to pictures, and where asked for what varies.
 std::string markdown(const Study& study, const std::vector<Section>& sections, bool varying);
 /// Every mean with its spread, one a line.
 std::string csv(const Ready& ready, const Record& record);

@@ -51,6 +51,10 @@ toy() {
     [ -s "$name/$file" ] || fault "$name: no $file"
   done
   grep -q '<svg' "$name/report.html" || fault "$name: a report without a picture"
+  same "$name, pictures" "$(grep -c '^!\[' "$name/report.md")" "$(grep -o '<svg' "$name/report.html" | wc -l)"
+  while read -r picture; do
+    grep -q '^<svg xmlns' "$name/$picture" || fault "$name: $picture is no picture"
+  done < <(grep -o '](pictures/[^)]*)' "$name/report.md" | tr -d '()]')
   ! grep -q '"failed":"[^"]' "$name/runs.jsonl" || fault "$name: a run failed: $(grep -o '"failed":"[^"]*"' "$name/runs.jsonl" | sort | uniq -c)"
 }
 

@@ -39,6 +39,14 @@ inline std::vector<std::int32_t> tiles_of(std::span<const index_t> offsets, inde
   return t;
 }
 
+/// A tile: its sequence begins and ends there, its first row, how many.
+struct Tile {
+  index_t begin, end, first, count;
+};
+struct Range {
+  index_t first, last;  // one beyond
+};
+
 /// What the three kernels have in common. Index t * heads + h: tile t, head h.
 template <class T, class M> struct Tiles {
   using Held = held_t<T, M>;
@@ -58,6 +66,20 @@ template <class T, class M> struct Tiles {
   LORICA_HD index_t lp() const { return side | 1; }
   LORICA_HD index_t lw() const { return by_cores ? side + 8 : lp(); }
   LORICA_HD index_t group() const { return shape.heads / shape.kv_heads; }
+  LORICA_HD Tile of(index_t t) const {
+    const std::int32_t* p = tile + 4 * t;
+    return {p[0], p[1], p[2], p[3]};
+  }
+  /// The rows of k that some row of a tile sees.
+  LORICA_HD Range keys_of(const Tile& t) const {
+    const index_t place = before + t.first - t.begin;
+    return {t.begin + shape.first_seen(place), shape.causal ? t.begin + place + t.count : before + t.end};
+  }
+  /// The rows of q that see some row of a tile.
+  LORICA_HD Range asking(const Tile& t) const {
+    return {shape.causal ? t.first : t.begin,
+            t.begin + shape.last_seeing(t.first + t.count - 1 - t.begin, t.end - t.begin)};
+  }
   /// Whether row i of the batch sees row j of k, in a sequence that begins and ends there.
   LORICA_HD bool sees(index_t i, index_t j, index_t begin, index_t end) const {
     const index_t place = before + i - begin;
@@ -125,49 +147,46 @@ template <class T, class M> struct AttendTile {
   LORICA_HD TileRoom<T, M> room() const { return {at, 3, 1, 3}; }
   [[nodiscard]] std::size_t bytes() const { return room().bytes(); }
   LORICA_HD void operator()(index_t index) const {
-    const index_t h = index % at.shape.heads, side = at.side, dim = at.shape.head_dim, lp = at.lp(),
-                  lw = at.lw();
-    const std::int32_t* t = at.tile + 4 * (index / at.shape.heads);
-    const index_t begin = t[0], end = t[1], first = t[2], count = t[3], g = h / at.group();
+    const index_t h = index % at.shape.heads, g = h / at.group(), side = at.side, dim = at.shape.head_dim,
+                  lp = at.lp(), lw = at.lw();
+    const Tile t = at.of(index / at.shape.heads);
     const auto room = this->room();
     Held *const qs = room.rows(0), *const ks = room.rows(1), *const vs = room.rows(2), *const w = room.held();
     M *const p = room.probabilities(), *const os = room.sum(0), *const top = room.number(0),
              *const total = room.number(1), *const shrink = room.number(2);
-    at.read(qs, q, first, count, h);
+    at.read(qs, q, t.first, t.count, h);
     at.clear(os, room.of_sums());
     at.clear(w, side * lw);
     for (index_t i = block::thread(); i < side; i += block::threads()) {
       top[i] = at.unseen;
       total[i] = M(0);
     }
-    const index_t place = at.before + first - begin;
-    const index_t low = begin + at.shape.first_seen(place);
-    const index_t high = at.shape.causal ? begin + place + count : at.before + end;
-    for (index_t from = low; from < high; from += side) {
-      const index_t keys = side < high - from ? side : high - from;
+    const Range seen = at.keys_of(t);
+    for (index_t from = seen.first; from < seen.last; from += side) {
+      const index_t keys = side < seen.last - from ? side : seen.last - from;
       block::wait();  // whoever still reads the last tile
       at.read(ks, k, from, keys, g);
       at.read(vs, v, from, keys, g);
       block::wait();
-      patches(count, keys, dim, at.by_row(qs), at.by_col(ks), [&](index_t i, index_t j, M s) {
-        p[i * lp + j] = at.sees(first + i, from + j, begin, end) ? s * M(at.shape.scale) : at.unseen;
+      patches(t.count, keys, dim, at.by_row(qs), at.by_col(ks), [&](index_t i, index_t j, M s) {
+        p[i * lp + j] = at.sees(t.first + i, from + j, t.begin, t.end) ? s * M(at.shape.scale) : at.unseen;
       });
       block::wait();
-      soften(p, w, count, keys, top, total, shrink);
+      soften(p, w, t.count, keys, top, total, shrink);
       block::wait();
-      patches(count, dim, keys, View<Held>{w, lw}, at.by_row(vs), [&](index_t i, index_t d, M s) {
+      patches(t.count, dim, keys, View<Held>{w, lw}, at.by_row(vs), [&](index_t i, index_t d, M s) {
         M& out = os[i * at.ld_sum() + d];
         out = out * shrink[i] + s;
       });
     }
     block::wait();
-    for (index_t e = block::thread(); e < count * dim; e += block::threads()) {
+    for (index_t e = block::thread(); e < t.count * dim; e += block::threads()) {
       const index_t i = e / dim, d = e % dim;
-      o.row(first + i)[h * dim + d] = convert<T>(os[i * at.ld_sum() + d] / total[i]);
+      o.row(t.first + i)[h * dim + d] = convert<T>(os[i * at.ld_sum() + d] / total[i]);
     }
     using std::log;
-    for (index_t i = block::thread(); i < count; i += block::threads())
-      lse[h * at.rows + first + i] = top[i] + log(total[i]);
+    for (index_t i = block::thread(); i < t.count; i += block::threads())
+      lse[h * at.rows + t.first + i] = top[i] + log(total[i]);
   }
 
  private:
@@ -227,41 +246,39 @@ template <class T, class M> struct AttendTileByQuery {
   LORICA_HD TileRoom<T, M> room() const { return {at, 4, 1, 0}; }
   [[nodiscard]] std::size_t bytes() const { return room().bytes(); }
   LORICA_HD void operator()(index_t index) const {
-    const index_t h = index % at.shape.heads, side = at.side, dim = at.shape.head_dim, lp = at.lp(),
-                  lw = at.lw();
-    const std::int32_t* t = at.tile + 4 * (index / at.shape.heads);
-    const index_t begin = t[0], end = t[1], first = t[2], count = t[3], g = h / at.group();
+    const index_t h = index % at.shape.heads, g = h / at.group(), side = at.side, dim = at.shape.head_dim,
+                  lp = at.lp(), lw = at.lw();
+    const Tile t = at.of(index / at.shape.heads);
     const auto room = this->room();
     Held *const qs = room.rows(0), *const ks = room.rows(1), *const vs = room.rows(2),
                 *const up = room.rows(3), *const w = room.held();
     M *const p = room.probabilities(), *const out = room.sum(0);
-    at.read(qs, q, first, count, h);
-    at.read(up, d_o, first, count, h);
+    at.read(qs, q, t.first, t.count, h);
+    at.read(up, d_o, t.first, t.count, h);
     at.clear(out, room.of_sums());
     at.clear(w, side * lw);
-    const M *const of_row = lse + h * at.rows + first, *const mean_of = mean + h * at.rows + first;
-    const index_t low = begin + at.shape.first_seen(first - begin);
-    const index_t high = at.shape.causal ? first + count : end;
-    for (index_t from = low; from < high; from += side) {
-      const index_t keys = side < high - from ? side : high - from;
+    const M *const of_row = lse + h * at.rows + t.first, *const mean_of = mean + h * at.rows + t.first;
+    const Range seen = at.keys_of(t);
+    for (index_t from = seen.first; from < seen.last; from += side) {
+      const index_t keys = side < seen.last - from ? side : seen.last - from;
       block::wait();
       at.read(ks, k, from, keys, g);
       at.read(vs, v, from, keys, g);
       block::wait();
-      patches(count, keys, dim, at.by_row(qs), at.by_col(ks), [&](index_t i, index_t j, M s) {
-        const bool seen = at.sees(first + i, from + j, begin, end);
-        p[i * lp + j] = seen ? math::exp(s * M(at.shape.scale) - of_row[i]) : M(0);
+      patches(t.count, keys, dim, at.by_row(qs), at.by_col(ks), [&](index_t i, index_t j, M s) {
+        const bool counts = at.sees(t.first + i, from + j, t.begin, t.end);
+        p[i * lp + j] = counts ? math::exp(s * M(at.shape.scale) - of_row[i]) : M(0);
       });
       // The same threads have the same elements of p: no need to wait.
-      patches(count, keys, dim, at.by_row(up), at.by_col(vs), [&](index_t i, index_t j, M s) {
+      patches(t.count, keys, dim, at.by_row(up), at.by_col(vs), [&](index_t i, index_t j, M s) {
         w[i * lw + j] = convert<Held>(p[i * lp + j] * (s - mean_of[i]));
       });
       block::wait();
-      patches(count, dim, keys, View<Held>{w, lw}, at.by_row(ks),
+      patches(t.count, dim, keys, View<Held>{w, lw}, at.by_row(ks),
               [&](index_t i, index_t d, M s) { out[i * at.ld_sum() + d] += s; });
     }
     block::wait();
-    at.write(dq, out, first, count, h, M(at.shape.scale));
+    at.write(dq, out, t.first, t.count, h, M(at.shape.scale));
   }
 };
 
@@ -278,46 +295,44 @@ template <class T, class M> struct AttendTileByKey {
   LORICA_HD void operator()(index_t index) const {
     const index_t g = index % at.shape.kv_heads, side = at.side, dim = at.shape.head_dim, lp = at.lp(),
                   lw = at.lw();
-    const std::int32_t* t = at.tile + 4 * (index / at.shape.kv_heads);
-    const index_t begin = t[0], end = t[1], first = t[2], count = t[3];
+    const Tile t = at.of(index / at.shape.kv_heads);
     const auto room = this->room();
     Held *const ks = room.rows(0), *const vs = room.rows(1), *const qs = room.rows(2),
                 *const up = room.rows(3), *const w = room.held();
     M *const p = room.probabilities(), *const by_key = room.sum(0), *const by_value = room.sum(1);
-    at.read(ks, k, first, count, g);
-    at.read(vs, v, first, count, g);
+    at.read(ks, k, t.first, t.count, g);
+    at.read(vs, v, t.first, t.count, g);
     at.clear(by_key, 2 * room.of_sums());
     at.clear(w, side * lw);
     // Row i of p is one that asks, column j one that is seen.
-    const index_t low = at.shape.causal ? first : begin;
-    const index_t high = begin + at.shape.last_seeing(first + count - 1 - begin, end - begin);
+    const Range sees = at.asking(t);
     for (index_t h = g * at.group(); h < (g + 1) * at.group(); ++h)
-      for (index_t from = low; from < high; from += side) {
-        const index_t asking = side < high - from ? side : high - from;
+      for (index_t from = sees.first; from < sees.last; from += side) {
+        const index_t asking = side < sees.last - from ? side : sees.last - from;
         const M *const of_row = lse + h * at.rows + from, *const mean_of = mean + h * at.rows + from;
         block::wait();
         at.read(qs, q, from, asking, h);
         at.read(up, d_o, from, asking, h);
         block::wait();
-        patches(asking, count, dim, at.by_row(qs), at.by_col(ks), [&](index_t i, index_t j, M s) {
-          const bool seen = at.sees(from + i, first + j, begin, end);
-          p[i * lp + j] = seen ? math::exp(s * M(at.shape.scale) - of_row[i]) : M(0);
+        patches(asking, t.count, dim, at.by_row(qs), at.by_col(ks), [&](index_t i, index_t j, M s) {
+          const bool counts = at.sees(from + i, t.first + j, t.begin, t.end);
+          p[i * lp + j] = counts ? math::exp(s * M(at.shape.scale) - of_row[i]) : M(0);
           w[i * lw + j] = convert<Held>(p[i * lp + j]);
         });
         block::wait();
-        patches(count, dim, asking, View<Held, true>{w, lw}, at.by_row(up),
+        patches(t.count, dim, asking, View<Held, true>{w, lw}, at.by_row(up),
                 [&](index_t j, index_t d, M s) { by_value[j * at.ld_sum() + d] += s; });
         block::wait();
-        patches(asking, count, dim, at.by_row(up), at.by_col(vs), [&](index_t i, index_t j, M s) {
+        patches(asking, t.count, dim, at.by_row(up), at.by_col(vs), [&](index_t i, index_t j, M s) {
           w[i * lw + j] = convert<Held>(p[i * lp + j] * (s - mean_of[i]));
         });
         block::wait();
-        patches(count, dim, asking, View<Held, true>{w, lw}, at.by_row(qs),
+        patches(t.count, dim, asking, View<Held, true>{w, lw}, at.by_row(qs),
                 [&](index_t j, index_t d, M s) { by_key[j * at.ld_sum() + d] += s; });
       }
     block::wait();
-    at.write(dk, by_key, first, count, g, M(at.shape.scale));
-    at.write(dv, by_value, first, count, g, M(1));
+    at.write(dk, by_key, t.first, t.count, g, M(at.shape.scale));
+    at.write(dv, by_value, t.first, t.count, g, M(1));
   }
 };
 
