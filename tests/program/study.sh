@@ -184,7 +184,7 @@ cat >unfit.json <<'JSON'
   "methods": {"odd": {"method": "orthogonal", "rank": 3}, "wide": {"method": "lora", "rank": 5000},
               "grows": {"method": "adalora", "rank": 2, "target": 3}},
   "tasks": {"CoLA": {"data": "cola.tsv", "heldout": "cola.tsv"}, "words": {"task": "text", "data": "cola.tsv", "cut": 0.5}}},
-   "headless": {"model": "tiny", "rates": [1e-3], "fit": {"steps": 4, "batch": 2, "head-lr": 1e-3}, "methods": {"lora": {"rank": 1}},
+   "headless": {"model": "tiny", "rates": [1e-3], "fit": {"steps": 4, "batch": 2, "length": 16, "head-lr": 1e-3}, "methods": {"lora": {"rank": 1}},
      "tasks": {"words": {"task": "text", "data": "cola.tsv", "cut": 0.5}}}}},
  "presets": {"mini": {}}}
 JSON
