@@ -12,6 +12,7 @@ TEST_CASE("a host's thread is a block of its own", "[core][block]") {
   CHECK(block::thread() == 0);
   block::wait();
   CHECK(block::over_all(7.f, [](float a, float b) { return a + b; }) == 7);
+  CHECK(block::over_neighbours(7.f, 1, [](float a, float b) { return a + b; }) == 7);
   double room[4] = {1, 2, 3, 4};
   block::host.memory = room;
   CHECK(block::memory<double>()[3] == 4);
