@@ -80,10 +80,11 @@ template <class T, class M> struct Tiles {
     return {shape.causal ? t.first : t.begin,
             t.begin + shape.last_seeing(t.first + t.count - 1 - t.begin, t.end - t.begin)};
   }
-  /// Whether row i of the batch sees row j of k, in a sequence that begins and ends there.
-  LORICA_HD bool sees(index_t i, index_t j, index_t begin, index_t end) const {
-    const index_t place = before + i - begin;
-    return j >= begin + shape.first_seen(place) && j < (shape.causal ? begin + place + 1 : before + end);
+  /// Whether row i of the batch sees row j of k, in the sequence of a tile.
+  LORICA_HD bool sees(index_t i, index_t j, const Tile& t) const {
+    const index_t place = before + i - t.begin;
+    return j >= t.begin + shape.first_seen(place) &&
+           j < (shape.causal ? t.begin + place + 1 : before + t.end);
   }
   /// Rows first .. first + count of x, columns of one head, and zeros around them.
   LORICA_HD void read(Held* to, MatrixRef<const T> x, index_t first, index_t count, index_t head) const {
@@ -114,8 +115,8 @@ template <class T, class M> struct TileRoom {
   using Held = held_t<T, M>;
   Tiles<T, M> at;
   index_t tiles, sums, numbers;  // how many there are of each
-  // Largest alignment first: what is held lies at the beginning.
   LORICA_HD index_t of_rows() const { return at.side * at.ld(); }
+  /// Room of its own for probabilities as they are held; 0 where they are what was computed.
   LORICA_HD index_t of_held() const { return at.by_cores ? at.side * at.lw() : 0; }
   LORICA_HD index_t of_sums() const { return at.side * at.ld_sum(); }
   LORICA_HD std::size_t held_bytes() const {
@@ -156,7 +157,7 @@ template <class T, class M> struct AttendTile {
              *const total = room.number(1), *const shrink = room.number(2);
     at.read(qs, q, t.first, t.count, h);
     at.clear(os, room.of_sums());
-    at.clear(w, side * lw);
+    at.clear(w, room.of_held());
     for (index_t i = block::thread(); i < side; i += block::threads()) {
       top[i] = at.unseen;
       total[i] = M(0);
@@ -169,7 +170,7 @@ template <class T, class M> struct AttendTile {
       at.read(vs, v, from, keys, g);
       block::wait();
       patches(t.count, keys, dim, at.by_row(qs), at.by_col(ks), [&](index_t i, index_t j, M s) {
-        p[i * lp + j] = at.sees(t.first + i, from + j, t.begin, t.end) ? s * M(at.shape.scale) : at.unseen;
+        p[i * lp + j] = at.sees(t.first + i, from + j, t) ? s * M(at.shape.scale) : at.unseen;
       });
       block::wait();
       soften(p, w, t.count, keys, top, total, shrink);
@@ -256,7 +257,7 @@ template <class T, class M> struct AttendTileByQuery {
     at.read(qs, q, t.first, t.count, h);
     at.read(up, d_o, t.first, t.count, h);
     at.clear(out, room.of_sums());
-    at.clear(w, side * lw);
+    at.clear(w, room.of_held());
     const M *const of_row = lse + h * at.rows + t.first, *const mean_of = mean + h * at.rows + t.first;
     const Range seen = at.keys_of(t);
     for (index_t from = seen.first; from < seen.last; from += side) {
@@ -266,7 +267,7 @@ template <class T, class M> struct AttendTileByQuery {
       at.read(vs, v, from, keys, g);
       block::wait();
       patches(t.count, keys, dim, at.by_row(qs), at.by_col(ks), [&](index_t i, index_t j, M s) {
-        const bool counts = at.sees(t.first + i, from + j, t.begin, t.end);
+        const bool counts = at.sees(t.first + i, from + j, t);
         p[i * lp + j] = counts ? math::exp(s * M(at.shape.scale) - of_row[i]) : M(0);
       });
       // The same threads have the same elements of p: no need to wait.
@@ -303,7 +304,7 @@ template <class T, class M> struct AttendTileByKey {
     at.read(ks, k, t.first, t.count, g);
     at.read(vs, v, t.first, t.count, g);
     at.clear(by_key, 2 * room.of_sums());
-    at.clear(w, side * lw);
+    at.clear(w, room.of_held());
     // Row i of p is one that asks, column j one that is seen.
     const Range sees = at.asking(t);
     for (index_t h = g * at.group(); h < (g + 1) * at.group(); ++h)
@@ -315,7 +316,7 @@ template <class T, class M> struct AttendTileByKey {
         at.read(up, d_o, from, asking, h);
         block::wait();
         patches(asking, t.count, dim, at.by_row(qs), at.by_col(ks), [&](index_t i, index_t j, M s) {
-          const bool counts = at.sees(from + i, t.first + j, t.begin, t.end);
+          const bool counts = at.sees(from + i, t.first + j, t);
           p[i * lp + j] = counts ? math::exp(s * M(at.shape.scale) - of_row[i]) : M(0);
           w[i * lw + j] = convert<Held>(p[i * lp + j]);
         });

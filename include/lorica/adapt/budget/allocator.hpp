@@ -144,10 +144,7 @@ template <Backend B, DirectionScore S, DynamicPlacement P> class Allocator {
     const Seen<std::remove_reference_t<Companions>> seen{*this, b, groups, companions};
     const Reallocation r = policy_.reallocate(state_, t, seen);
     if (r.act == Reallocation::keep) return false;
-    if (r.act == Reallocation::cut && !fetched_) {  // by a threshold that needed no score
-      score(b, groups, companions);
-      fetch(b, groups);
-    }
+    if (r.act == Reallocation::cut) score_on_host(b, groups, companions);  // by a threshold that needed none
     for (std::size_t i = 0; i < groups.size(); ++i) {
       const auto& f = groups[i].factors[groups[i].silencer];
       const M* score = r.act == Reallocation::cut ? scores_.data() + first_[i] : nullptr;
@@ -233,8 +230,7 @@ template <Backend B, DirectionScore S, DynamicPlacement P> class Allocator {
       return double(self.behind_);
     }
     [[nodiscard]] double first_beyond(index_t parameters) const {
-      self.score(b, groups, companions);
-      self.fetch(b, groups);
+      self.score_on_host(b, groups, companions);
       return self.first_beyond(parameters);
     }
   };
@@ -277,6 +273,11 @@ template <Backend B, DirectionScore S, DynamicPlacement P> class Allocator {
                                                   listened_, g.factors[f].along == Along::rows});
       }
     }
+  }
+  template <class Companions>
+  void score_on_host(B& b, std::span<const Group<B>> groups, const Companions& companions) {
+    score(b, groups, companions);
+    if (!fetched_) fetch(b, groups);
   }
   /// Scores, and the number behind them, to the host: what the device is waited for.
   void fetch(B& b, std::span<const Group<B>> groups) {
