@@ -19,7 +19,7 @@ esac
 
 need g++ cmake ninja-build libeigen3-dev catch2 libthrust-dev libcli11-dev pkgconf libpcre2-dev libutf8proc-dev \
      libsentencepiece-dev
-if [ $long = ON ]; then need clang libomp-dev libclang-rt-dev libdnnl-dev; fi
+if [ $long = ON ]; then need clang libomp-dev libclang-rt-dev libdnnl-dev ocl-icd-opencl-dev; fi
 
 jobs=$(job_count)
 cmake --preset cpu -DLORICA_LONG_TESTS=$long

@@ -10,7 +10,7 @@ here=$PWD
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 . tests/support/packages.sh
 
-need g++ cmake ninja-build libeigen3-dev catch2 libthrust-dev libdnnl-dev python3 python3-venv python3-dev
+need g++ cmake ninja-build libeigen3-dev catch2 libthrust-dev libdnnl-dev ocl-icd-opencl-dev python3 python3-venv python3-dev
 cmake --preset cpu >/dev/null
 cmake --build --preset cpu --parallel "$(job_count)" --target lorica_bench_compare
 

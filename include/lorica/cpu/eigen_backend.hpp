@@ -7,7 +7,9 @@
 #include <lorica/core/backend.hpp>
 #include <lorica/core/functor.hpp>
 #include <lorica/core/sweep.hpp>
+#include <lorica/cpu/amx.hpp>
 #include <lorica/cpu/attention.hpp>
+#include <lorica/cpu/attention_in_panels.hpp>
 #include <lorica/cpu/disentangled.hpp>
 #include <lorica/cpu/eigen_gemm.hpp>
 #include <lorica/cpu/parallel.hpp>
@@ -126,9 +128,20 @@ template <Scalar T, class Gemm, Scalar Master> class EigenBackend {
       }
     });
   }
-  /// Blocked attention through Eigen's products; see cpu/attention.hpp.
-  void attention(const AttentionCall<T, Master>& call) requires(in_blocks) { attention_forward(pool_, call); }
+  /// Attention in blocks; see cpu/attention.hpp. Where bf16 is multiplied as bf16 and the processor has
+  /// matrix registers, by them: cpu/attention_in_panels.hpp.
+  void attention(const AttentionCall<T, Master>& call) requires(in_blocks) {
+#if defined(LORICA_AMX)
+    if constexpr (halves)
+      if (Gemm::has_bf16() && Amx::usable()) return attention_forward_by<Amx>(pool_, call);
+#endif
+    attention_forward(pool_, call);
+  }
   void attention_gradient(const AttentionGradientCall<T, Master>& call) requires(in_blocks) {
+#if defined(LORICA_AMX)
+    if constexpr (halves)
+      if (Gemm::has_bf16() && Amx::usable()) return attention_backward_by<Amx>(pool_, call);
+#endif
     attention_backward(pool_, call);
   }
   /// The same with scores of relative positions; see cpu/disentangled.hpp.
@@ -141,6 +154,9 @@ template <Scalar T, class Gemm, Scalar Master> class EigenBackend {
   }
 
  private:
+  static constexpr bool halves = std::same_as<T, bf16> && std::same_as<Master, float> && requires {
+    Gemm::has_bf16();
+  };
   static constexpr index_t element_grain = index_t{1} << 14, row_grain = 16, sum_grain = index_t{1} << 12,
                            sweep_grain = index_t{1} << 11;
 
