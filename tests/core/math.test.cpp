@@ -81,6 +81,33 @@ TEST_CASE("the float functions keep the accuracy the header states", "[core][mat
   CHECK(d.absolute < 1e-7);
 }
 
+TEST_CASE("what is enough for bf16 keeps the accuracy the header states", "[core][math]") {
+  using V = Lanes<float>;
+  double powers = 0, sigmoids = 0, distribution = 0, density = 0;
+  const auto relative = [](double got, double want) { return std::abs(got - want) / std::abs(want); };
+  for (float x = -87; x <= 87; x += 0.00137f) {
+    sigmoids = std::max(sigmoids, relative(math::sigmoid_for_bf16(V(x))[0], exact_sigmoid(double(x))));
+    if (x <= 0.5f) powers = std::max(powers, relative(math::exp2_for_bf16(V(x))[0], std::exp2(double(x))));
+    if (std::abs(x) > 12) continue;  // beyond, subnormals begin
+    const auto n = math::normal_for_bf16(V(x));
+    distribution = std::max(distribution, relative(n.Phi[0], exact_Phi(double(x))));
+    density = std::max(density, relative(n.phi[0], exact_density(double(x))));
+  }
+  CAPTURE(powers, sigmoids, distribution, density);
+  CHECK(powers < 1e-5);
+  CHECK(sigmoids < 1e-5);
+  CHECK(distribution < 3e-4);
+  CHECK(density < 1e-5);
+  constexpr float inf = std::numeric_limits<float>::infinity(), nan = std::numeric_limits<float>::quiet_NaN();
+  CHECK(math::exp2_for_bf16(V(-inf))[0] <= 1.2e-38f);
+  CHECK(math::sigmoid_for_bf16(V(-inf))[0] <= 1.2e-38f);
+  CHECK(math::sigmoid_for_bf16(V(inf))[0] == 1.f);
+  CHECK(math::normal_for_bf16(V(inf)).Phi[0] == 1.f);
+  for (const V y :
+       {math::exp2_for_bf16(V(nan)), math::sigmoid_for_bf16(V(nan)), math::normal_for_bf16(V(nan)).Phi})
+    CHECK(std::isnan(y[0]));
+}
+
 TEST_CASE("lanes give the bits that numbers give", "[core][math]") {
   const auto all = floats_within(1e30f);
   CHECK(differences(all, Exp{}) == 0);

@@ -95,15 +95,3 @@ TEST_CASE("two registers are rounded as rows and as pairs", "[cpu][panel]") {
       }
     }
 }
-
-TEST_CASE("powers of 2 for weights", "[cpu][panel]") {
-  using V = Lanes<float>;
-  double worst = 0;
-  for (float x = -126; x <= 0.5f; x += 0.0137f) {
-    const double want = std::exp2(double(x));
-    worst = std::max(worst, std::abs(double(panel::exp2(V(x))[0]) - want) / want);
-  }
-  CHECK(worst < 1e-5);
-  CHECK(panel::exp2(V(-1e30f))[0] <= 1.2e-38f);
-  CHECK(std::isnan(panel::exp2(V(std::numeric_limits<float>::quiet_NaN()))[0]));
-}

@@ -14,6 +14,15 @@ concept InLanes = requires {
   typename F::in_lanes;
 };
 
+/// f(x, ...) in lanes, for a result that is stored as Y: a functor may know a cheaper way to what is rounded
+/// to bf16, and calls it for_bf16.
+template <class Y, class F, class... V> LORICA_INLINE auto computed(const F& f, V... x) {
+  if constexpr (std::same_as<Y, bf16> && requires { f.for_bf16(x...); })
+    return f.for_bf16(x...);
+  else
+    return f(x...);
+}
+
 struct Copy {
   using in_lanes = void;
   template <class V> LORICA_HD V operator()(V x) const { return x; }
@@ -70,11 +79,15 @@ struct TanhGradient {
 struct Gelu {
   using in_lanes = void;
   template <class V> LORICA_HD V operator()(V x) const { return x * math::normal(x).Phi; }
+  template <class V> V for_bf16(V x) const { return x * math::normal_for_bf16(x).Phi; }
 };
 struct GeluGradient {
   using in_lanes = void;
-  template <class V> LORICA_HD V operator()(V dy, V x) const {
-    const auto n = math::normal(x);
+  template <class V> LORICA_HD V operator()(V dy, V x) const { return with(math::normal(x), dy, x); }
+  template <class V> V for_bf16(V dy, V x) const { return with(math::normal_for_bf16(x), dy, x); }
+
+ private:
+  template <class N, class V> LORICA_HD static V with(const N& n, V dy, V x) {
     return dy * (n.Phi + x * n.phi);
   }
 };
@@ -91,6 +104,7 @@ struct GeluTanh {
     return V(0.79788456080286535588) * (x + V(0.044715) * x * x * x);
   }
   template <class V> LORICA_HD V operator()(V x) const { return V(0.5f) * x * (V(1) + math::tanh(inner(x))); }
+  template <class V> V for_bf16(V x) const { return x * math::sigmoid_for_bf16(V(2) * inner(x)); }
 };
 struct GeluTanhGradient {
   using in_lanes = void;
@@ -106,23 +120,36 @@ struct GeluTanhGradient {
     const V t = math::tanh(GeluTanh::inner(x));
     return dy * (V(0.5f) * (V(1) + t) + V(0.5f) * x * (V(1) - t * t) * slope(x));
   }
+  template <class V> V for_bf16(V dy, V x) const {
+    const V s = math::sigmoid_for_bf16(V(2) * GeluTanh::inner(x));
+    return dy * s * (V(1) + V(2) * x * (V(1) - s) * slope(x));
+  }
 };
 
 /// silu(gate) * up, with silu(x) = x sigmoid(x)
 struct SiluGate {
   using in_lanes = void;
   template <class V> LORICA_HD V operator()(V gate, V up) const { return gate * math::sigmoid(gate) * up; }
+  template <class V> V for_bf16(V gate, V up) const { return gate * math::sigmoid_for_bf16(gate) * up; }
 };
 struct SiluGateByGate {
   using in_lanes = void;
   template <class V> LORICA_HD V operator()(V dy, V gate, V up) const {
-    const V s = math::sigmoid(gate);
+    return with(math::sigmoid(gate), dy, gate, up);
+  }
+  template <class V> V for_bf16(V dy, V gate, V up) const {
+    return with(math::sigmoid_for_bf16(gate), dy, gate, up);
+  }
+
+ private:
+  template <class V> LORICA_HD static V with(V s, V dy, V gate, V up) {
     return dy * up * s * (V(1) + gate * (V(1) - s));
   }
 };
 struct SiluGateByUp {
   using in_lanes = void;
   template <class V> LORICA_HD V operator()(V dy, V gate) const { return dy * gate * math::sigmoid(gate); }
+  template <class V> V for_bf16(V dy, V gate) const { return dy * gate * math::sigmoid_for_bf16(gate); }
 };
 
 /// Where `keep` is set, x times `scale`; else 0.

@@ -108,12 +108,12 @@ inline Exponentials exponentials(const float* x, index_t begin, index_t end, ind
   const V last = load<V>(x + j, end - j, -3e38f);
   const float top = largest(larger(most, last)) * scale;
   for (j = begin; j + V::width <= end; j += V::width) {
-    const V of = panel::exp2(load<V>(x + j, V::width) * V(scale) - V(top));
+    const V of = math::exp2_for_bf16(load<V>(x + j, V::width) * V(scale) - V(top));
     total += of;
     store(e + j, V::width, of);
   }
   if (j < end) {
-    const V of = first_of(panel::exp2(last * V(scale) - V(top)), end - j);
+    const V of = first_of(math::exp2_for_bf16(last * V(scale) - V(top)), end - j);
     total += of;
     store(e + j, V::width, of);
   }
@@ -144,7 +144,7 @@ inline void weigh_two(const BackwardDesk& d, index_t r, const Seen (&seen)[2], i
     const V lse = load<V>(d.lse + first + i, V::width), mean = load<V>(d.mean + first + i, V::width);
     V p[2], gradient[2];
     for (index_t row = 0; row < 2; ++row) {
-      p[row] = panel::exp2(load<V>(d.scores.row(r + row) + i, V::width) * by_2 - lse);
+      p[row] = math::exp2_for_bf16(load<V>(d.scores.row(r + row) + i, V::width) * by_2 - lse);
       if (!seen[row].all(first + i, V::width)) p[row] = seen[row].only(p[row], first + i);
       gradient[row] = p[row] * (load<V>(d.by_score.row(r + row) + i, V::width) - mean) * by;
     }

@@ -164,7 +164,8 @@ template <Scalar T, class Gemm, Scalar Master> class EigenBackend {
     using A = arithmetic_t<Y>;
     if constexpr (fn::InLanes<F> && (std::is_same_v<A, arithmetic_t<X>> && ...)) {
       using V = Lanes<A>;
-      for (index_t i = 0; i < n; i += V::width) store(y + i, n - i, V(f(load<V>(x + i, n - i)...)));
+      for (index_t i = 0; i < n; i += V::width)
+        store(y + i, n - i, V(fn::computed<Y>(f, load<V>(x + i, n - i)...)));
     } else {
       for (index_t i = 0; i < n; ++i) y[i] = convert<Y>(f(convert<arithmetic_t<X>>(x[i])...));
     }

@@ -57,26 +57,6 @@ template <class V> LORICA_INLINE void store_two(V even, V odd, bf16* even_row, b
       std::memcpy(pairs + l, pair, sizeof pair);
     }
 }
-/// 2^x of a weight that bf16 rounds, within 1e-5; x below -126 counts as that, above 126 it is of no use. NaN
-/// stays NaN.
-template <class V> LORICA_INLINE V exp2(V x) {
-  x = select(x < V(-126.f), V(-126.f), x);
-  if constexpr (V::width > 1) {
-    using Of = lorica::detail::Vector<float, V::width>;
-    // The nearest, up to 0.5. NaN may not become an integer.
-    const auto n = __builtin_convertvector((select(x < V(126.f), x, V(.5f)) - V(.5f)).v, typename Of::ints);
-    const V r = x - V(typename V::Vec(__builtin_convertvector(n, typename V::Vec)));
-    V p(9.5700901e-3f);  // the least largest relative error over half on either side of 0: 2.6e-6
-    p = p * r + V(5.5917859e-2f);
-    p = p * r + V(2.4024746e-1f);
-    p = p * r + V(6.9312179e-1f);
-    p = p * r + V(9.9999928e-1f);
-    return V((typename V::Vec)((typename Of::bits)p.v + ((typename Of::bits)n << 23)));
-  } else {
-    return V(std::exp2(x.v));
-  }
-}
-
 /// to <- from       from [n, k]; to of whole tiles, zero beyond
 inline void copy(MatrixRef<const bf16> from, MatrixRef<bf16> to) {
   for (index_t i = 0; i < to.rows; ++i) {
