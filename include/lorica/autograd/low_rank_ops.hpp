@@ -45,21 +45,56 @@ template <class M> struct TurnFactor {
     t[e] = (d != nullptr ? s * d[l] : s) * b.row(j)[l];
   }
 };
-/// y_i <- bias + sum_l u_il t_l   u [n, r], t [r, m], y [n, m]; bias [1, m] may be null, r may be 0
-template <class T, class M> struct BeginLinear {
+/// y_i <- bias + sum_l u_il t_l, or that + y_i   u [n, r], t [r, m], y [n, m]; bias [1, m] may be null, r 0
+/// Rows are made a few at once, one index a few: t, which may be larger than a cache, is read once for them.
+template <class T, class M> struct LowRankRows {
   MatrixRef<const M> u, t;
   const M* bias;
   MatrixRef<T> y;
+  bool adds = false;
+  static constexpr index_t at_once = 4;
+
+  [[nodiscard]] index_t count() const { return (y.rows + at_once - 1) / at_once; }
   LORICA_HD index_t cols() const { return y.cols; }
-  LORICA_HD void operator()(index_t i) const {
+  LORICA_HD void operator()(index_t few) const {
+    const index_t first = few * at_once;
+    if (first + at_once <= y.rows) return four(first);
+    for (index_t i = first; i < y.rows; ++i) one(i);
+  }
+
+ private:
+  LORICA_HD void four(index_t i) const {
+    using V = RowLanes<M>;
+    const M *u_0 = u.row(i), *u_1 = u.row(i + 1), *u_2 = u.row(i + 2), *u_3 = u.row(i + 3);
+    for (index_t j = 0; j < y.cols; j += V::count()) {
+      const index_t left = y.cols - j;
+      // By name: an array of sums leaves the registers where a compiler does not unroll.
+      V sum_0 = bias != nullptr ? load<V>(bias + j, left) : V(0), sum_1 = sum_0, sum_2 = sum_0, sum_3 = sum_0;
+      for (index_t l = 0; l < u.cols; ++l) {
+        const V along = load<V>(t.row(l) + j, left);
+        sum_0 += V(u_0[l]) * along;
+        sum_1 += V(u_1[l]) * along;
+        sum_2 += V(u_2[l]) * along;
+        sum_3 += V(u_3[l]) * along;
+      }
+      put(y.row(i) + j, left, sum_0);
+      put(y.row(i + 1) + j, left, sum_1);
+      put(y.row(i + 2) + j, left, sum_2);
+      put(y.row(i + 3) + j, left, sum_3);
+    }
+  }
+  LORICA_HD void one(index_t i) const {
     using V = RowLanes<M>;
     const M* ui = u.row(i);
     for (index_t j = 0; j < y.cols; j += V::count()) {
       const index_t left = y.cols - j;
       V sum = bias != nullptr ? load<V>(bias + j, left) : V(0);
       for (index_t l = 0; l < u.cols; ++l) sum += V(ui[l]) * load<V>(t.row(l) + j, left);
-      store(y.row(i) + j, left, sum);
+      put(y.row(i) + j, left, sum);
     }
+  }
+  template <class V> LORICA_HD void put(T* to, index_t left, V sum) const {
+    store(to, left, adds ? load<V>(to, left) + sum : sum);
   }
 };
 }  // namespace fn
@@ -160,9 +195,11 @@ template <Backend B> class AdaptedLinears : public std::enable_shared_from_this<
                                          M(l.term.scale), turned.data()});
       p.turned = x.tape().keep(std::move(turned));
     }
-    if (begun)
-      b.for_rows(y.rows(), fn::BeginLinear<T, M>{u_of(p), turned_of(p),
-                                                 l.bias != nullptr ? l.bias->data() : nullptr, y.ref()});
+    if (begun) {
+      const fn::LowRankRows<T, M> begin{u_of(p), turned_of(p), l.bias != nullptr ? l.bias->data() : nullptr,
+                                        y.ref()};
+      b.for_rows(begin.count(), begin);
+    }
     b.multiply(x.value().cref(), l.weight->packed(), Trans::yes, begun ? M(1) : M(0), y.ref());
     return y;
   }
@@ -207,13 +244,15 @@ template <Backend B> class AdaptedLinears : public std::enable_shared_from_this<
     if (trains_down_) down_gradient(b, du);
     if (x_.needs_grad()) {
       const auto dx = x_.into();
-      b.gemm(Trans::no, Trans::no, M(1), du.cref(), down(), dx.beta(), dx.ref());
+      const fn::LowRankRows<T, M> add{du.cref(), down(), nullptr, dx.ref(), !dx.fresh};
+      b.for_rows(add.count(), add);
     }
   }
   /// du of one linear, and the gradients of its B and d, which are made of s dy^T u [m, r] alone.
   void through(B& b, Part& p, MatrixRef<M> du) {
     if (!p.dy) {
-      b.for_rows(du.rows, fn::BeginLinear<M, M>{{}, {}, nullptr, du});
+      const fn::LowRankRows<M, M> zero{{}, {}, nullptr, du};
+      b.for_rows(zero.count(), zero);
       return;
     }
     const auto& f = *p.linear.term.factors;

@@ -95,7 +95,7 @@ template <class T, int W = native_lanes<T>> struct Lanes {
   Vec v;
 
   Lanes() = default;
-  LORICA_INLINE Lanes(T x) : v(Vec{} + x) {}
+  LORICA_INLINE Lanes(T x) : v(x - Vec{}) {}  // which compilers see is x; 0 + x is a sum to them, for -0
   LORICA_INLINE Lanes(Vec x) : v(x) {}
 
   LORICA_INLINE static Lanes load(const T* p) { return Vec(*reinterpret_cast<const Loose*>(p)); }
