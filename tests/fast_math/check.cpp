@@ -178,7 +178,8 @@ int main(int argc, char** argv) {
   }
   function("exp", Kernel::exp, true, 3e-7, [](double x) { return std::exp(x); });
   function("sigmoid", Kernel::sigmoid, true, 3.5e-7, exact_sigmoid);
-  function("tanh", Kernel::tanh, false, 3.5e-7, [](double x) { return std::tanh(x); });
+  // The estimate is 1.5 * 2^-12 off at most, refined 1.3e-7; AMD's and Intel's are not the same.
+  function("tanh", Kernel::tanh, false, 4e-7, [](double x) { return std::tanh(x); });
   function("Phi", Kernel::Phi, false, 5e-7, exact_Phi);
   function("phi", Kernel::phi, false, 1e-7, exact_phi);
   Typed<float>::all();
