@@ -23,12 +23,23 @@ inline Goal goal_of(const nn::HeadConfig& head) {
 
 /// A model as it was opened: where from, its tokenizer, and itself.
 template <Backend B> struct Opened {
-  B b;
-  io::ModelFolder folder;
-  nn::AnyModel<B> model;
+  struct Weights {
+    io::ModelFolder folder;
+    nn::AnyModel<B> model;
+    Weights(B& b, const std::filesystem::path& path) : folder(path), model(io::load_model(b, folder)) {}
+  };
+  B b = {};
+  std::shared_ptr<const Weights> weights;
+  const io::ModelFolder& folder = weights->folder;
+  const nn::AnyModel<B>& model = weights->model;
   mutable std::optional<text::AnyTokenizer> tokenizer = {};
 
-  explicit Opened(const std::filesystem::path& path) : folder(path), model(io::load_model(b, folder)) {}
+  explicit Opened(const std::filesystem::path& path) : weights(std::make_shared<const Weights>(b, path)) {}
+  /// On a backend of its own, for another thread.
+  explicit Opened(std::shared_ptr<const Weights> shared) : weights(std::move(shared)) {}
+  Opened(const Opened&) = delete;
+  Opened& operator=(const Opened&) = delete;
+
   /// Read when a text comes first: ids need none.
   const text::AnyTokenizer& words() const {
     if (!tokenizer) tokenizer = open_tokenizer(folder);

@@ -147,6 +147,8 @@ class Model : public Subject {
                                       const Goal& goal = {}) = 0;
   /// A file of this library or a folder as PEFT has it.
   virtual std::unique_ptr<Run> load(const std::filesystem::path& from) = 0;
+  /// The same frozen weights, for another thread to compute with; nothing where the backend serves one alone.
+  [[nodiscard]] virtual std::unique_ptr<Model> beside() const = 0;
 };
 
 /// What a model computes with, as the command line has it.

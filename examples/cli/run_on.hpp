@@ -130,8 +130,10 @@ template <Backend B> class RunOn final : public Run {
 
 template <Backend B> class ModelOn final : public Model {
  public:
-  ModelOn(const std::filesystem::path& folder, std::string backend)
-      : o_(folder), answering_(Answering<B>::saved(o_)), backend_(std::move(backend)) {}
+  /// From a folder, or from the weights of another.
+  template <class From>
+  ModelOn(const From& from, std::string backend)
+      : o_(from), answering_(Answering<B>::saved(o_)), backend_(std::move(backend)) {}
 
   const std::string& backend() const override { return backend_; }
   index_t positions() const override { return o_.model.config().positions; }
@@ -171,6 +173,12 @@ template <Backend B> class ModelOn final : public Model {
                                           ? attach_fixed(o_.b, o_.model, c, m.adapter, at)
                                           : attach_moving(o_.b, o_.model, c, m.adapter, m.score, at),
                                       Answering<B>::beginning(o_, goal, c.seed));
+  }
+  std::unique_ptr<Model> beside() const override {
+    if constexpr (requires { B::reads_host_memory; })  // a backend of the host, where threads share memory
+      return std::make_unique<ModelOn>(o_.weights, backend_);
+    else
+      return nullptr;
   }
   std::unique_ptr<Run> load(const std::filesystem::path& file) override {
     if (std::filesystem::is_directory(file)) return load_peft(file);

@@ -18,6 +18,7 @@ struct TaskOptions {
   index_t samples = 0, heldout_samples = 0;                  // at most; 0: all
   std::string chat;                                          // a template, as JSON or as a file of it
   std::string prompt = "{prompt}", response = "{response}";  // of records
+  bool bar = true;                                           // where measuring takes long
 };
 
 /// One measured number; the first of several is the one a run is judged by.
@@ -41,7 +42,7 @@ class Task {
   /// Whether the first figure that measure gives is.
   [[nodiscard]] virtual bool larger_is_better() const { return true; }
   /// On what is held out; `predictions`, if not empty, is a file to write the answers to.
-  virtual Figures measure(Subject& s, const std::filesystem::path& predictions = {}) = 0;
+  virtual Figures measure(Subject& s, const std::filesystem::path& predictions = {}) const = 0;
 };
 
 /// The task of that name for this model, its files read. Throws what they have wrong.

@@ -15,7 +15,7 @@ namespace {
 
 class E2eTask final : public Task {
  public:
-  E2eTask(const TaskOptions& o, const Model& model) : chat_(chat_of(o)) {
+  E2eTask(const TaskOptions& o, const Model& model) : chat_(chat_of(o)), bar_(o.bar) {
     const index_t length = o.length == 0 ? usual_length(model) : o.length;
     const auto read = [](const std::vector<std::string>& names, std::initializer_list<const char*> known) {
       std::vector<tasks::Meaning> all;
@@ -38,20 +38,23 @@ class E2eTask final : public Task {
   }
   AnyData train() const override { return train_; }
   bool measurable() const override { return !heldout_.empty(); }
-  Figures measure(Subject& s, const std::filesystem::path& predictions) override {
+  Figures measure(Subject& s, const std::filesystem::path& predictions) const override {
     Continuation how{.tokens = 128, .bare = true};
     if (!chat_.reply_end().empty()) how.stop = {chat_.reply_end()};
     std::vector<std::string> said;
     std::vector<std::vector<std::string>> references;
-    report::Progress bar({.total = static_cast<index_t>(heldout_.size()), .label = "generating"});
+    std::optional<report::Progress> bar;
+    if (bar_)
+      bar.emplace(
+          report::ProgressConfig{.total = static_cast<index_t>(heldout_.size()), .label = "generating"});
     std::string lines;
     for (const auto& m : heldout_) {
       said.push_back(s.generate(chat_.prompt({{"user", m.meaning}}), how));
       references.push_back(m.references);
       lines += said.back() + '\n';
-      bar.update({.step = static_cast<index_t>(said.size())});
+      if (bar) bar->update({.step = static_cast<index_t>(said.size())});
     }
-    bar.finish();
+    bar.reset();
     if (!predictions.empty()) io::write_atomically(predictions, lines);
     return {{"BLEU", tasks::bleu(said, references).score},
             {"ROUGE-L", 100 * tasks::rouge_l(said, references).f1}};
@@ -59,6 +62,7 @@ class E2eTask final : public Task {
 
  private:
   tasks::ChatTemplate chat_;
+  bool bar_;
   AnyData train_;
   std::vector<tasks::Meaning> heldout_;
 };

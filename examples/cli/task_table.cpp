@@ -49,7 +49,7 @@ class TableTask final : public Task {
   }
   AnyData train() const override { return train_; }
   bool measurable() const override { return !heldout_.empty(); }
-  Figures measure(Subject& s, const fs::path& predictions) override {
+  Figures measure(Subject& s, const fs::path& predictions) const override {
     Figures all;
     std::string lines = "index\tprediction\n";
     for (const Set& set : heldout_) {

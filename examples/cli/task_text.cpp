@@ -30,7 +30,7 @@ class TextTask final : public Task {
   Figure loss(double nats) const override {
     return {"bits per byte", (train_ ? train_ : heldout_)->bits(nats)};
   }
-  Figures measure(Subject& s, const std::filesystem::path& predictions) override {
+  Figures measure(Subject& s, const std::filesystem::path& predictions) const override {
     expects(predictions.empty(), "--predictions: the task 'text' predicts every token; it writes no file");
     const double nats = s.evaluate(heldout_->windows);
     return {{"bits per byte", heldout_->bits(nats)}, {"perplexity of a token", tasks::perplexity(nats)}};
@@ -62,7 +62,7 @@ class ChatTask final : public Task {
   AnyData train() const override { return train_; }
   bool measurable() const override { return heldout_.size() > 0; }
   bool larger_is_better() const override { return false; }
-  Figures measure(Subject& s, const std::filesystem::path& predictions) override {
+  Figures measure(Subject& s, const std::filesystem::path& predictions) const override {
     expects(predictions.empty(), "--predictions: the task 'chat' is measured by its loss; it writes no file");
     const double nats = s.evaluate(heldout_);
     return {{"nats a token of the replies", nats}, {"perplexity", tasks::perplexity(nats)}};

@@ -2,9 +2,13 @@
 #include "execute.hpp"
 
 #include "commands.hpp"
+#include "schedule.hpp"
 
+#include <lorica/cpu/parallel.hpp>
 #include <lorica/report/format.hpp>
 #include <lorica/report/progress.hpp>
+
+#include <thread>
 
 namespace lorica::studies {
 
@@ -12,33 +16,47 @@ namespace {
 
 double since(double start) { return report::steady_seconds() - start; }
 
-/// One bar over all runs, in seconds of estimated work.
+/// One bar over all runs, in seconds of estimated work, whoever does it. It tells of the run that began last.
 class Bar {
  public:
   Bar(index_t runs, index_t done, double seconds)
-      : runs_(runs), done_(done), progress_({.total = whole(seconds), .label = "starting", .memory = 120}) {}
+      : runs_(runs), begun_(done), progress_({.total = whole(seconds), .label = "starting", .memory = 120}) {}
 
-  void begin(const std::string& name, double seconds) {
-    seconds_ = seconds;
-    progress_.label(message("run ", done_ + 1, " of ", runs_, ": ", name));
-  }
-  void step(const train::StepInfo& s) {
-    const double part = double(s.step + 1) / double(s.steps);
-    progress_.update({.step = whole(spent_ + 0.95 * part * seconds_), .loss = s.loss, .tokens = s.tokens});
-  }
-  void measuring() { progress_.clear(); }
-  void end() {
-    ++done_;
-    spent_ += seconds_;
-    progress_.update({.step = whole(spent_)});
-  }
-  void finish() { progress_.finish(); }
+  /// A run under way, as the bar sees it.
+  class Part {
+   public:
+    Part(Bar& bar, const std::string& name, double seconds) : bar_(&bar), seconds_(seconds) {
+      const std::lock_guard lock(bar.mutex_);
+      number_ = ++bar.begun_;
+      bar.progress_.label(message("run ", number_, " of ", bar.runs_, ": ", name));
+    }
+    Part(const Part&) = delete;
+    Part& operator=(const Part&) = delete;
+    ~Part() { reach(1, {}); }
+    void step(const train::StepInfo& s) {
+      reach(0.95 * double(s.step + 1) / double(s.steps), {.loss = s.loss, .tokens = s.tokens});
+    }
+
+   private:
+    void reach(double part, report::ProgressStep now) {
+      const std::lock_guard lock(bar_->mutex_);
+      bar_->spent_ += (part - reached_) * seconds_;
+      reached_ = part;
+      now.step = whole(bar_->spent_);
+      if (number_ != bar_->begun_) now.loss = std::numeric_limits<double>::quiet_NaN();
+      bar_->progress_.update(now);
+    }
+    Bar* bar_;
+    double seconds_, reached_ = 0;
+    index_t number_;
+  };
 
  private:
   static index_t whole(double seconds) { return static_cast<index_t>(seconds); }
-  index_t runs_, done_;
+  std::mutex mutex_;
+  index_t runs_, begun_;
   report::Progress progress_;
-  double seconds_ = 0, spent_ = 0;
+  double spent_ = 0;
 };
 
 /// What a cut left, in parameters: a direction is a row of A and a column of B, a triplet has its lambda too.
@@ -50,23 +68,31 @@ index_t parameters_of(const std::vector<index_t>& ranks, std::span<const SiteInf
   return n;
 }
 
+/// A task and its samples: read by the first who needs them, shared by all who compute with them.
+struct Read {
+  std::unique_ptr<const cli::Task> task;
+  Split data;
+};
+
 /// Nothing where the user asked to stop.
-std::optional<Done> run(cli::Model& model, cli::Task& task, const Split& data, const ReadyPart& ready,
-                        std::size_t entry, const Row& row, double rate, Seed seed, Bar& bar) {
-  const Entry& e = ready.part.entries[entry];
-  Done d{.part = ready.part.name, .task = e.name, .row = row.name, .rate = rate, .seed = seed};
-  d.head = ready.entries[entry].head;
+std::optional<Done> run(cli::Model& model, const Read& read, const ReadyPart& ready, const Job& job,
+                        Bar::Part& bar) {
+  const Entry& e = ready.part.entries[job.entry];
+  const Row& row = ready.part.rows[job.row];
+  const auto& [task, data] = read;
+  Done d{.part = ready.part.name, .task = e.name, .row = row.name, .rate = job.rate, .seed = job.seed};
+  d.head = ready.entries[job.entry].head;
   try {
     const auto& method = cli::method_named(row.choice.method);
-    const auto fit = e.training.config(data.train.size(), rate, seed);
+    const auto fit = e.training.config(data.train.size(), job.rate, job.seed);
     adapt::SiteScores scores;
     if (probes(row)) {
-      adapt::Page page{.rank = row.choice.rank, .seed = seed};
+      adapt::Page page{.rank = row.choice.rank, .seed = job.seed};
       page.scaling.alpha = row.choice.alpha;
-      scores = model.probe(data.train.sample(32), page, task.goal(), fit.blocks());
+      scores = model.probe(data.train.sample(32), page, task->goal(), fit.blocks());
     }
-    const cli::Choice choice = choice_of(row, ready.sites, seed, scores);
-    const auto adapted = model.attach(choice, scores, task.goal());
+    const cli::Choice choice = choice_of(row, ready.sites, job.seed, scores);
+    const auto adapted = model.attach(choice, scores, task->goal());
     d.trainable = adapted->parameters() - d.head;
     index_t kept = 0;
     for (const index_t r : adapted->ranks()) kept += r;
@@ -87,11 +113,10 @@ std::optional<Done> run(cli::Model& model, cli::Task& task, const Split& data, c
     d.ranks = adapted->ranks();
     d.kept =
         method.score == cli::Score::none ? d.trainable : parameters_of(d.ranks, ready.sites, method.adapter);
-    bar.measuring();
     const double start = report::steady_seconds();
     d.validation = adapted->evaluate(data.validation);
     expects<NumericError>(std::isfinite(d.validation), "the loss on validation is ", d.validation);
-    d.figures = task.measure(*adapted);
+    d.figures = task->measure(*adapted);
     d.measuring = since(start);
   } catch (const NumericError& error) {
     d.diverged = true;
@@ -103,8 +128,31 @@ std::optional<Done> run(cli::Model& model, cli::Task& task, const Split& data, c
   return d;
 }
 
-struct Stop {
-  Ended why;
+/// The one task that is open: the last that was asked for.
+class OpenTask {
+ public:
+  explicit OpenTask(const Ready& ready) : ready_(ready) {}
+  std::shared_ptr<const Read> of(const Job& job, const cli::Model& model) {
+    const std::lock_guard lock(mutex_);
+    const std::tuple which{job.probes(), job.at, job.entry};
+    if (read_ == nullptr || which != which_) {
+      read_.reset();
+      auto options = job.probes() ? ready_.maps[job.at].maps.entries[job.entry].options
+                                  : ready_.parts[job.at].part.entries[job.entry].options;
+      options.bar = false;  // there is one over all runs
+      auto task = cli::make_task(options, model);
+      Split data = split(task->train());
+      read_ = std::make_shared<const Read>(std::move(task), std::move(data));
+      which_ = which;
+    }
+    return read_;
+  }
+
+ private:
+  const Ready& ready_;
+  std::mutex mutex_;
+  std::tuple<bool, std::size_t, std::size_t> which_ = {};
+  std::shared_ptr<const Read> read_;
 };
 
 class Execution {
@@ -112,107 +160,83 @@ class Execution {
   Execution(const Ready& ready, OpenModel& models, Record& record, index_t at_most, const Plan& plan)
       : ready_(ready),
         models_(models),
-        record_(record),
-        at_most_(at_most),
+        schedule_(ready, record, at_most),
+        task_(ready),
         bar_(plan.runs, plan.done, plan.seconds) {}
 
-  void all() {
-    for (std::size_t p = 0; p < ready_.parts.size(); ++p)
-      for (std::size_t e = 0; e < ready_.parts[p].part.entries.size(); ++e)
-        if (!ready_.parts[p].part.entries[e].absent) task(p, e);
-    for (const ReadyMap& m : ready_.maps)
-      for (std::size_t e = 0; e < m.maps.entries.size(); ++e)
-        if (!m.maps.entries[e].absent) listen(m, e);
+  Ended by(index_t threads) {
+    std::vector<std::jthread> others;
+    for (index_t i = 1; i < threads; ++i)
+      others.emplace_back([this, i, n = cpu::threads()] {
+        cpu::use_threads(n);
+        work(i);
+      });
+    work(0);
+    others.clear();
+    if (failure_) std::rethrow_exception(failure_);
+    return cli::interrupted() ? Ended::interrupted : schedule_.enough() ? Ended::enough : Ended::all;
   }
-  void finish() { bar_.finish(); }
 
  private:
-  void room_for_one() {
-    if (cli::interrupted()) throw Stop{Ended::interrupted};
-    if (at_most_ > 0 && made_ == at_most_) throw Stop{Ended::enough};
-    ++made_;
-  }
-
-  /// Opened and read when the first run of a task needs it.
-  struct Read {
-    std::unique_ptr<cli::Task> task;
-    Split data;
-  };
-
-  void task(std::size_t p, std::size_t e) {
-    const ReadyPart& ready = ready_.parts[p];
-    std::optional<Read> read;
-    const double seconds = seconds_a_run(ready_, record_, p, e);
-    const auto one = [&](std::size_t r, double rate, Seed seed) {
-      const std::string identity = ready.identity(e, r, rate, seed);
-      if (record_.done(identity) != nullptr) return;
-      room_for_one();
-      cli::Model& model = models_.at(ready.part.model);
-      if (!read) {
-        read.emplace();
-        read->task = cli::make_task(ready.part.entries[e].options, model);
-        read->data = split(read->task->train());
+  void work(index_t thread) {
+    while (const auto job = schedule_.next()) {
+      try {
+        cli::Model& model = models_.at(schedule_.model_of(*job), thread);
+        if (job->probes())
+          listen(model, *job);
+        else
+          run_one(model, *job);
+      } catch (
+          ...) {  // a model or a task that went away, a record that cannot be written: not this run's fault
+        const std::lock_guard lock(mutex_);
+        if (!failure_) failure_ = std::current_exception();
+        schedule_.give_up(*job);
       }
-      bar_.begin(message(ready.part.entries[e].name, ", ", ready.part.rows[r].name, ", lr ",
-                         report::significant(rate), ", seed ", seed),
-                 seconds);
-      auto done = run(model, *read->task, read->data, ready, e, ready.part.rows[r], rate, seed, bar_);
-      if (!done) throw Stop{Ended::interrupted};
-      record_.add(identity, std::move(*done));
-      bar_.end();
-    };
-    for (std::size_t r = 0; r < ready.part.rows.size(); ++r) {
-      for (const double rate : ready.part.rates) one(r, rate, ready_.study.seeds.front());
-      const auto chosen = cell(ready_, record_, p, e, r).chosen;
-      if (!chosen) continue;  // no rate went well: nothing to repeat
-      for (const Seed seed : ready_.study.seeds) one(r, ready.part.rates[*chosen], seed);
     }
   }
 
-  void listen(const ReadyMap& m, std::size_t e) {
-    std::unique_ptr<cli::Task> task;
-    nn::Sequences all;
-    for_each_probe(m.maps, [&](index_t set, const Reading& reading) {
-      const std::string identity = m.identity(e, set, reading.name);
-      if (record_.heard(identity) != nullptr) return;
-      room_for_one();
-      cli::Model& model = models_.at(m.model);
-      if (!task) {
-        task = cli::make_task(m.maps.entries[e].options, model);
-        all = task->train().sample(m.maps.samples * m.maps.sets);
-      }
-      nn::Sequences some;
-      for (index_t i = set; i < all.count(); i += m.maps.sets) some.add_from(all, i);
-      adapt::Page page = m.maps.page;
-      page.reading = reading.reading;
-      page.form = reading.form;
-      page.seed = static_cast<Seed>(set);
-      bar_.begin(message("PAGE of ", m.model, ", ", m.maps.entries[e].name), 0);
-      record_.add(identity, Heard{m.model, m.maps.entries[e].name, set, reading.name,
-                                  model.probe(some, page, task->goal()).values});
-      bar_.end();
-    });
+  void run_one(cli::Model& model, const Job& job) {
+    const ReadyPart& ready = ready_.parts[job.at];
+    const auto read = task_.of(job, model);
+    Bar::Part part(bar_,
+                   message(ready.part.entries[job.entry].name, ", ", ready.part.rows[job.row].name, ", lr ",
+                           report::significant(job.rate), ", seed ", job.seed),
+                   job.seconds);
+    if (auto done = run(model, *read, ready, job, part))
+      schedule_.done(job, std::move(*done));
+    else
+      schedule_.give_up(job);
+  }
+
+  void listen(cli::Model& model, const Job& job) {
+    const ReadyMap& m = ready_.maps[job.at];
+    const auto read = task_.of(job, model);
+    const std::string& task = m.maps.entries[job.entry].name;
+    const Bar::Part part(bar_, message("PAGE of ", m.model, ", ", task), 0);
+    const auto all = read->task->train().sample(m.maps.samples * m.maps.sets);
+    nn::Sequences some;
+    for (index_t i = job.set; i < all.count(); i += m.maps.sets) some.add_from(all, i);
+    adapt::Page page = m.maps.page;
+    page.reading = job.reading->reading;
+    page.form = job.reading->form;
+    page.seed = static_cast<Seed>(job.set);
+    schedule_.done(job, Heard{m.model, task, job.set, job.reading->name,
+                              model.probe(some, page, read->task->goal()).values});
   }
 
   const Ready& ready_;
   OpenModel& models_;
-  Record& record_;
-  index_t at_most_, made_ = 0;
+  Schedule schedule_;
+  OpenTask task_;
   Bar bar_;
+  std::mutex mutex_;
+  std::exception_ptr failure_;
 };
 
 }  // namespace
 
-Ended execute(const Ready& ready, OpenModel& models, Record& record, index_t at_most) {
-  Execution execution(ready, models, record, at_most, plan(ready, record));
-  Ended ended = Ended::all;
-  try {
-    execution.all();
-  } catch (const Stop& stop) {
-    ended = stop.why;
-  }
-  execution.finish();
-  return ended;
+Ended execute(const Ready& ready, OpenModel& models, Record& record, index_t at_most, index_t at_once) {
+  return Execution(ready, models, record, at_most, plan(ready, record)).by(at_once);
 }
 
 }  // namespace lorica::studies

@@ -5,6 +5,7 @@
 #include "results.hpp"
 
 #include <lorica/cpu/idle.hpp>
+#include <lorica/cpu/parallel.hpp>
 #include <lorica/report/format.hpp>
 
 #include <cstdlib>
@@ -18,7 +19,7 @@ namespace fs = std::filesystem;
 struct Options {
   std::string file, preset = "mini", out, data;
   std::vector<std::string> models;
-  index_t at_most = 0;
+  index_t at_most = 0, jobs = 0;
   bool plan = false;
   cli::Compute compute;
 };
@@ -72,7 +73,17 @@ void add_given_models(studies::Study& study, const Options& o, const studies::Pl
   }
 }
 
+/// Runs at a time.
+index_t jobs_of(const Options& o) {
+  constexpr index_t usual = 4;
+  if (o.jobs > 0) return o.jobs;
+  return o.compute.device == "cpu" ? std::min<index_t>(usual, cpu::threads()) : 1;
+}
+
 int study(const Options& o) {
+  const index_t jobs = jobs_of(o);
+  const int threads = std::max(1, cpu::threads() / static_cast<int>(jobs));
+  cpu::use_threads(threads);
   studies::Problems problems;
   const studies::Places places = places_of(o, problems);
   auto description = studies::read_study(o.file, o.preset, problems);
@@ -80,7 +91,7 @@ int study(const Options& o) {
   const fs::path out(o.out);
   fs::create_directories(out);
   studies::Record record(out / "runs.jsonl");
-  studies::OpenModel models(places, o.compute);
+  studies::OpenModel models(places, o.compute, jobs);
   const auto ready = studies::prepare(std::move(description), places, out / "data", models, record, problems);
   if (cli::interrupted()) throw cli::Interrupted{};
   problems.raise(message("'", o.file, "' under the preset '", o.preset, "' cannot be run"));
@@ -89,12 +100,14 @@ int study(const Options& o) {
   std::cout << ready.study.title << "\n"
             << ready.study.asks << "\n\n"
             << before.table.to_terminal() << before.runs << " runs, " << before.done << " done; about "
-            << report::human_duration(before.seconds) << " left\n";
+            << report::human_duration(before.seconds / double(jobs)) << " left, " << jobs
+            << (jobs == 1 ? " run" : " runs") << " at a time on " << threads
+            << (threads == 1 ? " thread each\n" : " threads each\n");
   for (const auto& p : ready.parts)
     std::cout << p.part.title << ": " << p.model_identity << ", " << p.backend << '\n';
   if (o.plan) return 0;
   std::cout << std::flush;
-  const auto ended = studies::execute(ready, models, record, o.at_most);
+  const auto ended = studies::execute(ready, models, record, o.at_most, jobs);
 
   const auto after = studies::plan(ready, record);
   auto sections = studies::tables(ready, record);
@@ -135,6 +148,11 @@ int main(int argc, char** argv) {
       ->allow_extra_args(false);
   app.add_flag("--plan", o.plan, "print the plan and what it will take, and stop");
   app.add_option("--at-most-runs", o.at_most, "stop after so many; 0 is all")
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("--jobs", o.jobs,
+                 "runs at a time, which share the frozen weights and the threads; 0 is as many as there are "
+                 "threads, at most 4, or on a GPU one")
       ->capture_default_str()
       ->check(CLI::NonNegativeNumber);
   cli::add_compute_options(app, o.compute);

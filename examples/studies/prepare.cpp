@@ -206,12 +206,20 @@ void prepare_part(ReadyPart& ready, const Study& study, cli::Model& model, const
 
 }  // namespace
 
-cli::Model& OpenModel::at(const std::string& name) {
-  if (model_ && name_ == name) return *model_;
-  model_.reset();  // before the next is read: never two
-  model_ = cli::open_model(places_->model_at(name), compute_);
-  name_ = name;
-  return *model_;
+cli::Model& OpenModel::at(const std::string& name, index_t thread) {
+  const std::lock_guard lock(mutex_);
+  if (name_ != name) {
+    name_.clear();
+    shares_.clear();  // before the next is read: never two
+    shares_.push_back(cli::open_model(places_->model_at(name), compute_));
+    for (index_t i = 1; i < threads_; ++i) {
+      shares_.push_back(shares_.front()->beside());
+      expects(shares_.back() != nullptr, "'", name, "', in ", shares_.front()->backend(),
+              ", serves one run at a time; expected --jobs 1");
+    }
+    name_ = name;
+  }
+  return *shares_[static_cast<std::size_t>(thread)];
 }
 
 Split split(const cli::AnyData& all) {

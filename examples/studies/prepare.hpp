@@ -5,19 +5,26 @@
 
 #include "record.hpp"
 
+#include <mutex>
+
 namespace lorica::studies {
 
-/// The one model that is open: several parts share its frozen, packed weights.
+/// The one model that is open: several parts, and as many threads as are to compute with it at a time, share
+/// its frozen, packed weights.
 class OpenModel {
  public:
-  OpenModel(const Places& places, cli::Compute compute) : places_(&places), compute_(std::move(compute)) {}
-  cli::Model& at(const std::string& name);
+  OpenModel(const Places& places, cli::Compute compute, index_t threads)
+      : places_(&places), compute_(std::move(compute)), threads_(threads) {}
+  /// As that thread has it. Another name closes the model for all of them.
+  cli::Model& at(const std::string& name, index_t thread = 0);
 
  private:
   const Places* places_;
   cli::Compute compute_;
+  index_t threads_;
+  std::mutex mutex_;
   std::string name_ = {};
-  std::unique_ptr<cli::Model> model_;
+  std::vector<std::unique_ptr<cli::Model>> shares_;
 };
 
 /// A task's samples: nine of ten are learned from, every tenth chooses the learning rate.

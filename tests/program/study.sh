@@ -73,6 +73,16 @@ read -r _ b _ _ <<<"$(recorded scores decoder "AdaLoRA (Sensitivity)" English)"
 want=$(awk "BEGIN {printf \"%+.3f\", $b - $a}")
 grep -F "| LoRA " scores/table.md | grep -qF -- "${want#+}" || fault "scores: the difference of LoRA is not $want"
 
+echo "== several runs at a time"
+for jobs in 1 3; do
+  run "$source/examples/studies/scores.json" --preset toy --jobs $jobs --out jobs >jobs.txt 2>jobs.err ||
+    fault "--jobs $jobs: $(cat jobs.err)"
+  grep -q "left, $jobs runs\? at a time" jobs.txt || fault "--jobs $jobs: $(cat jobs.txt)"
+  sed 's/"English, bits per byte"/bits/' jobs/table.csv | cmp -s - scores/table.csv || fault "--jobs $jobs has another table"
+  same "runs of --jobs $jobs" "$(sort -u jobs/runs.jsonl | wc -l)" "$(wc -l <scores/runs.jsonl)"
+  rm -r jobs
+done
+
 echo "== interrupted, and resumed"
 resumed() { run "$source/examples/studies/scores.json" --preset toy --out resumed "$@" 2>resumed.err; }
 resumed --at-most-runs 4 >resumed.txt

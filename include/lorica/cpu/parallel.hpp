@@ -4,7 +4,7 @@
 /// never depends on how it is split: the pieces are fixed by the problem, only who does them varies.
 #pragma once
 
-#include <lorica/core/config.hpp>
+#include <lorica/core/check.hpp>
 
 #include <exception>
 #include <memory>
@@ -22,6 +22,15 @@ inline int threads() {
   return omp_in_parallel() ? 1 : omp_get_max_threads();
 #else
   return 1;
+#endif
+}
+
+/// Lets the loops of the calling thread use that many, 1 or more, in place of OMP_NUM_THREADS: for a program
+/// that computes in several threads of its own. Without OpenMP there is one all the same.
+inline void use_threads([[maybe_unused]] int n) {
+  expects(n >= 1, "use_threads: ", n, " threads, expected 1 or more");
+#if defined(_OPENMP)
+  omp_set_num_threads(n);
 #endif
 }
 
