@@ -8,6 +8,7 @@
 #include <atomic>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 using namespace lorica;
@@ -64,4 +65,23 @@ TEST_CASE("a loop inside a loop stays in its thread", "[cpu][parallel]") {
   });
   REQUIRE(done == 20);
   REQUIRE(most == 1);
+}
+
+#if defined(_OPENMP)
+TEST_CASE("a thread's loops use the threads it asked for, another's do not", "[cpu][parallel]") {
+  const test::Threads with(2);
+  int theirs = 0;
+  std::thread other([&] {
+    cpu::use_threads(3);
+    theirs = cpu::threads();
+  });
+  other.join();
+  CHECK(theirs == 3);
+  CHECK(cpu::threads() == 2);
+  cpu::use_threads(1);
+  CHECK(cpu::threads() == 1);
+}
+#endif
+TEST_CASE("no threads is an error that says so", "[cpu][parallel]") {
+  CHECK_THROWS_WITH(cpu::use_threads(0), "use_threads: 0 threads, expected 1 or more");
 }
