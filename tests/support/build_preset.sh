@@ -27,8 +27,11 @@ case $preset in
     command -v nvcc >/dev/null || { echo "skipped: there is no nvcc"; exit 77; }
     target=device
     tests=(--label-regex device)
-    # Without a device there is only compiling: of verbs and operations, which hold what runs on one.
-    if ! nvidia-smi >/dev/null 2>&1; then options+=("-DLORICA_TEST_FOLDERS=core;autograd;gpu"); fi
+    # Without a device there is only compiling: of verbs and operations, which hold what runs on one, for sm_80; of
+    # kernels for sm_90 too.
+    if ! nvidia-smi >/dev/null 2>&1; then
+      options+=("-DLORICA_TEST_FOLDERS=core;autograd;gpu" -DCMAKE_CUDA_ARCHITECTURES=80 -DLORICA_TEST_KERNELS_FOR=90)
+    fi
     ;;
 esac
 cmake --preset "$preset" "${options[@]}"
