@@ -28,7 +28,7 @@ template <Backend B> struct Opened {
     nn::AnyModel<B> model;
     Weights(B& b, const std::filesystem::path& path) : folder(path), model(io::load_model(b, folder)) {}
   };
-  B b = {};
+  B b;
   std::shared_ptr<const Weights> weights;
   const io::ModelFolder& folder = weights->folder;
   const nn::AnyModel<B>& model = weights->model;

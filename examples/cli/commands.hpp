@@ -8,6 +8,7 @@
 
 #include <CLI/CLI.hpp>
 
+#include <atomic>
 #include <csignal>
 #include <filesystem>
 
@@ -37,7 +38,8 @@ void add_checkpoint_blocks(CLI::App& c, bool& on);
 /// Thrown when the user asked to stop and the state was saved.
 struct Interrupted {};
 /// Whether SIGINT or SIGTERM came; the run then ends after its step.
-inline volatile std::sig_atomic_t stop_asked = 0;
+inline std::atomic<int> stop_asked = 0;
+static_assert(std::atomic<int>::is_always_lock_free);  // a signal sets it, threads read it
 inline bool interrupted() { return stop_asked != 0; }
 
 /// The folder of a file that a command will write when its work is done must be there before the work begins.

@@ -94,13 +94,13 @@ template <Backend B> class KeepBest {
     Entries& to;
     Taker(B& backend, Entries& entries) : b(backend), to(entries) {}
     void tensor(const std::string& name, MasterTensor<B>& t) override {
-      to[name] = {.rows = t.rows(), .cols = t.cols(), .numbers = t.host(b)};
+      to[name] = Entry{.rows = t.rows(), .cols = t.cols(), .numbers = t.host(b)};
     }
     void number(const std::string& name, double& x) override {
-      to[name] = {.number = x, .kind = Entry::Kind::number};
+      to[name] = Entry{.number = x, .kind = Entry::Kind::number};
     }
     void count(const std::string& name, index_t& n) override {
-      to[name] = {.count = n, .kind = Entry::Kind::count};
+      to[name] = Entry{.count = n, .kind = Entry::Kind::count};
     }
   };
   struct Giver final : StateVisitor<B> {
