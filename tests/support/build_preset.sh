@@ -15,8 +15,8 @@ PATH=$PATH:/usr/local/cuda/bin
 case $preset in
   clang)
     command -v clang++ >/dev/null || { echo "skipped: there is no clang++"; exit 77; }
-    target="checks programs"
-    # What clang says of a mistake is its own; the examples that train for a minute have done so for g++.
+    target="checks lorica_cli lorica_study"
+    # What clang says of a mistake is its own; the short examples, all alike to a compiler, are g++'s.
     tests=(--label-exclude sources --exclude-regex '^examples/[0-9]')
     ;;
   asan)
