@@ -142,7 +142,7 @@ class OpenTask {
       options.bar = false;  // there is one over all runs
       auto task = cli::make_task(options, model);
       Split data = split(task->train());
-      read_ = std::make_shared<const Read>(std::move(task), std::move(data));
+      read_ = std::make_shared<const Read>(Read{std::move(task), std::move(data)});
       which_ = which;
     }
     return read_;
