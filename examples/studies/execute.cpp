@@ -164,9 +164,9 @@ class Execution {
         task_(ready),
         bar_(plan.runs, plan.done, plan.seconds) {}
 
-  Ended by(index_t threads) {
+  void all() {
     std::vector<std::jthread> others;
-    for (index_t i = 1; i < threads; ++i)
+    for (index_t i = 1; i < models_.threads(); ++i)
       others.emplace_back([this, i, n = cpu::threads()] {
         cpu::use_threads(n);
         work(i);
@@ -174,7 +174,6 @@ class Execution {
     work(0);
     others.clear();
     if (failure_) std::rethrow_exception(failure_);
-    return cli::interrupted() ? Ended::interrupted : schedule_.enough() ? Ended::enough : Ended::all;
   }
 
  private:
@@ -186,8 +185,8 @@ class Execution {
           listen(model, *job);
         else
           run_one(model, *job);
-      } catch (
-          ...) {  // a model or a task that went away, a record that cannot be written: not this run's fault
+      } catch (...) {
+        // A model or a task that went away, a record that cannot be written: not this run's fault.
         const std::lock_guard lock(mutex_);
         if (!failure_) failure_ = std::current_exception();
         schedule_.give_up(*job);
@@ -235,8 +234,8 @@ class Execution {
 
 }  // namespace
 
-Ended execute(const Ready& ready, OpenModel& models, Record& record, index_t at_most, index_t at_once) {
-  return Execution(ready, models, record, at_most, plan(ready, record)).by(at_once);
+void execute(const Ready& ready, OpenModel& models, Record& record, index_t at_most) {
+  Execution(ready, models, record, at_most, plan(ready, record)).all();
 }
 
 }  // namespace lorica::studies

@@ -6,11 +6,9 @@
 
 namespace lorica::studies {
 
-enum class Ended { all, enough, interrupted };
-
-/// At most so many runs; 0 is all. `at_once` of them, for as many as `models` serve; each with the threads
-/// that the calling one has (cpu::threads). Every run is recorded as it ends; one that fails, with its
-/// reason.
-Ended execute(const Ready& ready, OpenModel& models, Record& record, index_t at_most, index_t at_once);
+/// At most so many runs, 0 is all, or until the user asks to stop. As many at a time as `models` has threads
+/// for; each computes with as many as the calling one has (cpu::threads). Every run is recorded as it ends;
+/// one that fails, with its reason.
+void execute(const Ready& ready, OpenModel& models, Record& record, index_t at_most);
 
 }  // namespace lorica::studies

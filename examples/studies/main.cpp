@@ -107,7 +107,7 @@ int study(const Options& o) {
     std::cout << p.part.title << ": " << p.model_identity << ", " << p.backend << '\n';
   if (o.plan) return 0;
   std::cout << std::flush;
-  const auto ended = studies::execute(ready, models, record, o.at_most, jobs);
+  studies::execute(ready, models, record, o.at_most);
 
   const auto after = studies::plan(ready, record);
   auto sections = studies::tables(ready, record);
@@ -125,7 +125,7 @@ int study(const Options& o) {
     if (s.html.table && !s.varies) std::cout << s.html.heading << '\n' << s.html.table->to_terminal() << '\n';
   std::cout << after.done << " of " << after.runs << " runs are done; wrote " << o.out
             << ": runs.jsonl, table.md, table.csv, report.md, report.html, pictures\n";
-  if (ended == studies::Ended::interrupted) throw cli::Interrupted{};
+  if (cli::interrupted() && after.done < after.runs) throw cli::Interrupted{};
   return 0;
 }
 

@@ -15,6 +15,7 @@ class OpenModel {
  public:
   OpenModel(const Places& places, cli::Compute compute, index_t threads)
       : places_(&places), compute_(std::move(compute)), threads_(threads) {}
+  [[nodiscard]] index_t threads() const { return threads_; }
   /// As that thread has it. Another name closes the model for all of them.
   cli::Model& at(const std::string& name, index_t thread = 0);
 

@@ -62,12 +62,8 @@ std::optional<Job> Schedule::first() const {
 std::optional<Job> Schedule::next() {
   std::unique_lock lock(mutex_);
   for (;;) {
-    if (stopped_ || cli::interrupted()) return {};
+    if (stopped_ || cli::interrupted() || (at_most_ > 0 && handed_out_ == at_most_)) return {};
     auto job = first();
-    if (job && at_most_ > 0 && handed_out_ == at_most_) {
-      enough_ = true;
-      return {};
-    }
     if (job && (under_way_.empty() || model_ == model_of(*job))) {
       model_ = model_of(*job);
       under_way_.push_back(job->identity);

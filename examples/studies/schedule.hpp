@@ -47,8 +47,6 @@ class Schedule {
     end(job);
   }
   [[nodiscard]] const std::string& model_of(const Job& job) const;
-  /// Whether `at_most` jobs were handed out and there are more.
-  [[nodiscard]] bool enough() const { return enough_; }
 
  private:
   /// The first job that is neither done nor under way.
@@ -65,7 +63,7 @@ class Schedule {
   const Ready& ready_;
   Record& record_;
   index_t at_most_, handed_out_ = 0;
-  bool stopped_ = false, enough_ = false;
+  bool stopped_ = false;
   std::vector<std::vector<double>> seconds_;  // of a run, by part and task
   std::vector<std::string> under_way_;
   std::string model_;
