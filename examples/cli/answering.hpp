@@ -45,11 +45,6 @@ template <Backend B> struct Opened {
     if (!tokenizer) tokenizer = open_tokenizer(folder);
     return *tokenizer;
   }
-  io::peft::Module module_of(const SiteInfo& s) const {
-    const auto& names = folder.what.names;
-    return names.parts.empty() ? io::peft::Module{s.path, false}
-                               : io::peft::Module{names.module(s.path), names.transposed};
-  }
 };
 
 /// Who answers: an opened model, a policy at its sites, and the head that the goal asks for.

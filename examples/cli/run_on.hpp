@@ -92,7 +92,7 @@ template <Backend B> class RunOn final : public Run {
     constexpr const char* tasks[] = {"CAUSAL_LM", "SEQ_CLS", "SEQ_CLS", "QUESTION_ANS"};
     const bool states = head.empty() && !o_.folder.language_model;
     adapted_->save_peft(
-        to, [this](const SiteInfo& s) { return o_.module_of(s); }, o_.model,
+        to, io::peft::named_by(o_.folder.what.names), o_.model,
         {.base_model = o_.folder.path.string(),
          .task_type = states ? "FEATURE_EXTRACTION" : tasks[static_cast<int>(answering_.goal().kind)],
          .saved = head},
@@ -214,8 +214,7 @@ template <Backend B> class ModelOn final : public Model {
   }
   std::unique_ptr<Run> load_peft(const std::filesystem::path& folder) {
     const auto as = [&](auto method) {
-      auto loaded = io::peft::load(o_.b, o_.model, method, folder,
-                                   [this](const SiteInfo& s) { return o_.module_of(s); });
+      auto loaded = io::peft::load(o_.b, o_.model, method, folder, io::peft::named_by(o_.folder.what.names));
       for (const auto& w : loaded.warnings) std::cerr << "lorica: " << w << '\n';
       return std::make_unique<RunOn<B>>(o_, AnyAdapted<B>(std::move(loaded.adapted)),
                                         Answering<B>::saved(o_, loaded.saved));

@@ -72,6 +72,7 @@ struct Olora;
 template <class P = LowRank, class S = AlphaOverRank, class Start = FromZero> struct Additive;
 template <class P = LowRank, class S = AlphaOverRank, class Start = FromZero> struct Dora;
 template <class A> struct Plus;
+template <class A = Additive<>> struct Biased;
 
 struct NoScore;
 struct Page;

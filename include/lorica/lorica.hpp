@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: MIT
 /// @file lorica/lorica.hpp
-/// Everything but the GPU backend. For users; never included inside the library.
+/// What most programs need: adapters, training, adapter files, reports, the Eigen backend. Beside it stand
+/// lorica/io.hpp (model folders, PEFT), lorica/text.hpp (tokenizers), lorica/tasks.hpp, what computes by
+/// oneDNN (lorica/cpu/onednn_gemm.hpp) and on a GPU (lorica/gpu/thrust_backend.cuh). For users; never included
+/// inside the library.
 #pragma once
 
+#include <lorica/adapt/adapter/biased.hpp>
 #include <lorica/adapt/as_low_rank.hpp>
 #include <lorica/adapt/attach.hpp>
 #include <lorica/adapt/merge.hpp>
@@ -36,4 +40,5 @@
 #include <lorica/train/estimate.hpp>
 #include <lorica/train/evaluate.hpp>
 #include <lorica/train/fit.hpp>
+#include <lorica/train/keep_best.hpp>
 #include <lorica/version.hpp>

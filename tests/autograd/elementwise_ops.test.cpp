@@ -2,13 +2,10 @@
 #include <lorica/autograd/elementwise_ops.hpp>
 
 #include "support/op_cases.hpp"
+#include "support/threads.hpp"
 
 #include <cmath>
 #include <numbers>
-
-#if defined(_OPENMP)
-#  include <omp.h>
-#endif
 
 using namespace lorica;
 using test::Matrix;
@@ -156,23 +153,19 @@ TEMPLATE_TEST_CASE("dropout has one mask, forward and backward, and keeps the me
   }
 }
 
-#if defined(_OPENMP)
 TEST_CASE("the dropout mask does not depend on the number of threads", "[autograd][dropout]") {
   test::Reference b;
   const index_t n = 300, d = 211;
-  const int before = omp_get_max_threads();
   std::vector<std::vector<double>> results;
-  for (const int threads : {1, 2, 5}) {
-    omp_set_num_threads(threads);
+  for (const int count : {1, 2, 5}) {
+    const test::Threads threads(count);
     Tape<test::Reference> tape(b, false);
     const auto x = tape.constant(Tensor<test::Reference>(b, n, d, test::random_numbers(1, n * d)));
     results.push_back(dropout(x, 0.3, Stream(1, "dropout", "x")).value().host(b));
   }
-  omp_set_num_threads(before);
   CHECK(results[0] == results[1]);
   CHECK(results[0] == results[2]);
 }
-#endif
 
 TEST_CASE("dropout masks differ by seed, place and step", "[autograd][dropout]") {
   test::Reference b;

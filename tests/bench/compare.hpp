@@ -170,9 +170,7 @@ template <Backend B> Made<B> make(B& b, const Job& job) {
             [](const SiteInfo& s) { return io::peft::Module{s.path}; }};
   }
   const io::ModelFolder files(folder);
-  const auto module_of = [names = files.what.names](const SiteInfo& s) {
-    return io::peft::Module{names.module(s.path), names.transposed};
-  };
+  const auto module_of = io::peft::named_by(files.what.names);
   const auto language_model = [&]<class M>(std::type_identity<M>) -> Made<B> {
     const auto& config =
         std::get<std::remove_cvref_t<decltype(std::declval<M>().config())>>(files.what.config);

@@ -10,7 +10,7 @@ namespace lorica::adapt {
 /// Any adapter A that adds, and a trained bias [1, m] that starts at 0 and is scaled as the update is.
 /// Dropout is of x and leaves the bias alone. What it does to a site is not a change of the weight alone: a
 /// merged model has s b in the site's bias.
-template <class A = Additive<>> struct Biased : A {
+template <class A> struct Biased : A {
   static constexpr const char* name = "biased";
 
   template <Backend B> struct state : A::template state<B> {

@@ -12,7 +12,8 @@ namespace lorica::adapt {
 
 /// make: the state at one site, given a view of its weight. visit: what leaves the site. for_each: all that
 /// trains. rate: the learning rate of a parameter as a multiple of the run's. Optional: phase(state, draw)
-/// tells before each forward pass whether it trains (draw numbers the pass) or not (none).
+/// tells before each forward pass whether it trains (draw numbers the pass) or not (none); precondition,
+/// low_rank and, to be saved, name: docs/concepts.md.
 template <class A, class B>
 concept Adapter = std::semiregular<A> && Parameterization<typename A::parameterization, B> &&
     std::movable<typename A::template state<B>> &&

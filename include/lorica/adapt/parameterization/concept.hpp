@@ -23,7 +23,8 @@ template <Backend B> struct Factor {
 /// -> x delta W^T [n, m], unscaled. for_each visits every factor and says where its directions run. silencer:
 /// the factor whose entries of direction i, set to zero, switch it off so that it may still return. Optional,
 /// found by `requires`: add_to(f, x, y, s) is y + s x delta W^T in one pass; orthogonal(f, visit) visits the
-/// factors whose directions a regulariser keeps orthonormal.
+/// factors whose directions a regulariser keeps orthonormal; term, diagonalize, rate, precondition and, to be
+/// saved, name: docs/concepts.md.
 template <class P, class B>
 concept Parameterization = Backend<B> && std::semiregular<typename P::config> &&
     std::movable<typename P::template factors<B>> &&

@@ -3,7 +3,7 @@
 /// What a Hugging Face model calls a site, and the tensors of heads that travel beside the adapters.
 #pragma once
 
-#include <lorica/nn/site.hpp>
+#include <lorica/nn/models/names.hpp>
 
 #include <functional>
 #include <vector>
@@ -19,6 +19,13 @@ struct Module {
 
 /// The module of every site of a model.
 using ModuleOf = std::function<Module(const SiteInfo&)>;
+
+/// By the names of a family (of a model folder: `folder.what.names`); of one without any, the site's path.
+inline ModuleOf named_by(const nn::Names& names) {
+  return [names](const SiteInfo& s) {
+    return names.parts.empty() ? Module{s.path, false} : Module{names.module(s.path), names.transposed};
+  };
+}
 
 /// A tensor of a module that was trained in full, under the model's name for it: "classifier.weight".
 struct SavedTensor {
