@@ -15,7 +15,7 @@ namespace lorica::cli {
 
 template <Backend B> class AnyAdapted {
  public:
-  using Companions = std::function<void(const Parameter<B>&, const std::function<void(MasterTensor<B>&)>&)>;
+  using Companions = std::function<void(const Parameter<B>&, const Change<B>&)>;
 
   /// What every method can do.
   struct Interface {

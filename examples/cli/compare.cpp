@@ -12,7 +12,9 @@
 #include <lorica/report/terminal.hpp>
 
 #include <chrono>
+#include <cmath>
 #include <iostream>
+#include <optional>
 
 namespace lorica::cli {
 
@@ -33,7 +35,7 @@ struct Comparison {
                        .schedule = {train::Schedule::cosine, 5, 0.0}};
 };
 
-/// The best of a method over the grid.
+/// The best of a method over the grid; a rate at which it diverges is none of them.
 struct Best {
   std::string method;
   index_t parameters = 0;
@@ -48,6 +50,36 @@ std::string printable(const std::string& s) {
   return out;
 }
 
+/// Trains at one rate; the bits per byte of the validation windows, or nothing where it diverged.
+std::optional<double> validated(Run& run, const train::FitConfig& fit, const std::string& name,
+                                const Text& data, const Text& validation, report::JsonLines& log) {
+  const double lr = fit.optimizer.lr;
+  report::Progress bar({.total = fit.steps, .label = message(name, " lr ", lr)});
+  try {
+    const auto result = run.fit(data.windows, fit,
+                                [&](const train::StepInfo& s) {
+                                  bar.update({.step = s.step + 1, .loss = s.loss, .tokens = s.tokens});
+                                  log.write({{"method", name},
+                                             {"rate", lr},
+                                             {"step", s.step + 1},
+                                             {"loss", s.loss},
+                                             {"penalty", s.penalty},
+                                             {"norm", s.gradient_norm},
+                                             {"lr", s.lr},
+                                             {"seconds", s.seconds}});
+                                },
+                                {});
+    bar.finish();
+    if (result.stopped) throw Interrupted{};
+    const double bits = validation.bits(run.evaluate(validation.windows));
+    if (std::isfinite(bits)) return bits;
+  } catch (const NumericError& e) {
+    bar.finish();
+    std::cout << name << " diverges at a learning rate of " << lr << ": " << e.what() << '\n';
+  }
+  return {};
+}
+
 Best train_best(const Comparison& o, Model& model, const std::string& name, const adapt::SiteScores& scores,
                 const Text& data, const Text& validation, report::JsonLines& log) {
   Best best;
@@ -58,30 +90,19 @@ Best train_best(const Comparison& o, Model& model, const std::string& name, cons
     auto run = model.attach(choice, scores);
     train::FitConfig fit = o.fit;
     fit.optimizer.lr = lr;
-    report::Progress bar({.total = fit.steps, .label = message(name, " lr ", lr)});
     const auto start = std::chrono::steady_clock::now();
-    const auto result = run->fit(data.windows, fit,
-                                 [&](const train::StepInfo& s) {
-                                   bar.update({.step = s.step + 1, .loss = s.loss, .tokens = s.tokens});
-                                   log.write({{"method", name},
-                                              {"rate", lr},
-                                              {"step", s.step + 1},
-                                              {"loss", s.loss},
-                                              {"penalty", s.penalty},
-                                              {"norm", s.gradient_norm},
-                                              {"lr", s.lr},
-                                              {"seconds", s.seconds}});
-                                 },
-                                 {});
-    bar.finish();
-    if (result.stopped) throw Interrupted{};
-    const double bits = validation.bits(run->evaluate(validation.windows));
+    const auto bits = validated(*run, fit, name, data, validation, log);
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    log.write({{"method", name}, {"rate", lr}, {"validation_bits", bits}, {"seconds", seconds}});
+    io::json::Object line{{"method", name}, {"rate", lr}, {"seconds", seconds}};
+    line.push_back(bits ? io::json::Member{"validation_bits", *bits} : io::json::Member{"diverged", true});
+    log.write(std::move(line));
     const double spent = best.seconds + seconds;
-    if (!best.run || bits < best.validation) best = {name, run->parameters(), lr, bits, 0, 0, std::move(run)};
+    if (bits && (!best.run || *bits < best.validation))
+      best = {name, run->parameters(), lr, *bits, 0, 0, std::move(run)};
     best.seconds = spent;
   }
+  expects<NumericError>(best.run != nullptr, name,
+                        " diverges at every learning rate of the grid; lower --rates");
   return best;
 }
 
@@ -179,7 +200,7 @@ void add_compare(CLI::App& app) {
   c->add_option("--rates", o->rates, "grid of learning rates, the same for every method")
       ->capture_default_str();
   c->add_option("--rank", o->choice.rank)->capture_default_str()->check(CLI::PositiveNumber);
-  c->add_option("--alpha", o->choice.alpha)->capture_default_str();
+  c->add_option("--alpha", o->choice.alpha)->capture_default_str()->check(CLI::PositiveNumber);
   add_fit_options(*c, o->fit);
   add_page_options(*c, o->page);
   add_compute_options(*c, o->compute);

@@ -10,6 +10,8 @@
 #include <lorica/report/run_report.hpp>
 
 #include <iostream>
+#include <limits>
+#include <sstream>
 
 namespace lorica::cli {
 
@@ -50,6 +52,23 @@ std::string identity(const Finetune& o, const Model& model, const MethodInfo& me
     if (const index_t r = start[static_cast<std::size_t>(s.ordinal)]; r > 0)
       all += message("; ", s.path, " rank ", r);
   return all;
+}
+
+/// The log of a run that goes on after `steps` steps: what it had written beyond them it will write again.
+report::JsonLines log_after(const std::filesystem::path& file, index_t steps) {
+  if (steps == 0 || !std::filesystem::exists(file)) return report::JsonLines(file);
+  std::string kept;
+  std::istringstream lines(io::read_text(file));
+  for (std::string line; std::getline(lines, line);) {
+    try {
+      if (io::json::parse(line).at("step").as_integer() > steps) continue;
+    } catch (const Error&) {  // torn when the run was killed
+      continue;
+    }
+    kept += line + '\n';
+  }
+  io::write_atomically(file, kept);
+  return report::JsonLines(file, report::JsonLines::Open::append);
 }
 
 void finetune(Finetune& o) {
@@ -103,9 +122,6 @@ void finetune(Finetune& o) {
     std::cout << "held out, before: " << before << '\n';
   }
   std::optional<report::JsonLines> log;
-  if (!o.log.empty())
-    log.emplace(o.log, std::filesystem::exists(o.checkpoint) ? report::JsonLines::Open::append
-                                                             : report::JsonLines::Open::truncate);
   std::vector<double> losses;
   // What is held out, or the loss of the validation samples: measured once a step, for who keeps the best and
   // for the log.
@@ -126,6 +142,10 @@ void finetune(Finetune& o) {
       data, o.fit,
       [&](const train::StepInfo& s) {
         bar.update({.step = s.step + 1, .loss = s.loss, .tokens = s.tokens});
+        if (losses.empty()) {
+          losses.assign(static_cast<std::size_t>(s.step), std::numeric_limits<double>::quiet_NaN());
+          if (!o.log.empty()) log = log_after(o.log, s.step);
+        }
         losses.push_back(task->loss(s.loss).value);
         io::json::Value::Object line{{"step", s.step + 1},      {"loss", s.loss}, {"penalty", s.penalty},
                                      {"norm", s.gradient_norm}, {"lr", s.lr},     {"seconds", s.seconds}};
@@ -151,12 +171,15 @@ void finetune(Finetune& o) {
     std::cout << "kept step " << selection->step << ": " << report::fixed(selection->value, 4) << '\n';
   run->save(o.out);
   io::write_atomically(run_file_beside(o.out), o.description);
-  const Figure last = task->loss(result.loss);
-  std::cout << "last loss " << report::fixed(last.value, 4) << ' ' << last.name << ", "
-            << report::human_duration(result.seconds) << ", "
-            << report::human_count(double(result.tokens) / std::max(result.seconds, 1e-9)) << " tokens/s\n";
-  print_peak(std::cout, memory, result);
-  if (!run->cuts().empty())
+  std::string last;  // nothing, where a checkpoint had it all
+  if (!losses.empty()) {
+    const Figure loss = task->loss(result.loss);
+    last = message(report::fixed(loss.value, 4), ' ', loss.name);
+    std::cout << "last loss " << last << ", " << report::human_duration(result.seconds) << ", "
+              << report::human_count(double(result.tokens) / std::max(result.seconds, 1e-9)) << " tokens/s\n";
+    print_peak(std::cout, memory, result);
+  }
+  if (run->ranks() != start)
     std::cout << report::to_terminal(
         report::rank_map("what the budget left, by layer and role", sites, run->ranks()),
         {report::terminal_color(1), report::terminal_width(1)});
@@ -180,8 +203,8 @@ void finetune(Finetune& o) {
         {"learning rate",
          message(report::significant(o.fit.optimizer.lr),
                  o.fit.head_lr ? ", of the head " + report::significant(*o.fit.head_lr) : "")},
-        {"last loss", message(report::fixed(last.value, 4), ' ', last.name)},
         {"seconds", report::fixed(result.seconds, 1)}};
+    if (!last.empty()) page.facts.push_back({"last loss", last});
     if (!before.empty()) page.facts.push_back({"held out, before", before});
     if (!after.empty()) page.facts.push_back({"held out, after", after});
     if (!scores.values.empty()) page.scores = scores;

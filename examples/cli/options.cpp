@@ -37,11 +37,16 @@ void add_method_options(CLI::App& c, Choice& m) {
   c.add_option("--rank", m.rank, "directions of an adapter at the start")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
-  c.add_option("--alpha", m.alpha, "the scale is alpha over rank, or its root")->capture_default_str();
+  c.add_option("--alpha", m.alpha, "the scale is alpha over rank, or its root")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
   c.add_option("--dropout", m.dropout, "of x on the adapter's path")->capture_default_str();
   c.add_option("--orthogonality", m.orthogonality, "weight of the regulariser of svd and adalora")
-      ->capture_default_str();
-  c.add_option("--ratio", m.ratio, "learning rate of B over that of A, of lora-plus")->capture_default_str();
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber);
+  c.add_option("--ratio", m.ratio, "learning rate of B over that of A, of lora-plus")
+      ->capture_default_str()
+      ->check(CLI::PositiveNumber);
   c.add_option("--top", m.top, "sites of domlora")->capture_default_str();
   c.add_option("--total", m.total, "directions that proportional shares out; 0 is rank times sites")
       ->capture_default_str();

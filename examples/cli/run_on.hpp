@@ -161,7 +161,10 @@ template <Backend B> class ModelOn final : public Model {
   adapt::SiteScores probe(const nn::Sequences& samples, const adapt::Page& page, const Goal& goal,
                           Blocks blocks) override {
     auto asked = Answering<B>::beginning(o_, goal, page.seed);
-    return adapt::probe(o_.b, o_.model, samples, page, asked.objective(), 8, blocks);
+    // The energy of a mean gradient is known when all samples have been seen, unless A is drawn.
+    const bool at_once = page.form == adapt::Form::closed && page.reading == adapt::Reading::mean_gradient;
+    return adapt::probe(o_.b, o_.model, samples, page, asked.objective(), at_once ? samples.count() : 8,
+                        blocks);
   }
   std::unique_ptr<Run> attach(const Choice& c, const adapt::SiteScores& scores, const Goal& goal) override {
     const auto& m = method_named(c.method);

@@ -68,8 +68,8 @@ std::vector<double> SelectionOptions::weights(const Goal& goal, const AnyData& d
   for (std::size_t at = 0; at <= class_weights.size();) {
     const std::size_t end = std::min(class_weights.find(',', at), class_weights.size());
     const auto x = number_in(std::string_view(class_weights).substr(at, end - at));
-    expects(x && *x >= 0 && std::isfinite(*x), "--class-weights: '", class_weights.substr(at, end - at),
-            "' is no weight, expected 'balanced' or numbers of at least 0 with commas between them");
+    expects(x && *x > 0 && std::isfinite(*x), "--class-weights: '", class_weights.substr(at, end - at),
+            "' is no weight, expected 'balanced' or numbers above 0 with commas between them");
     all.push_back(*x);
     at = end + 1;
   }

@@ -67,10 +67,10 @@ Row read_row(const std::string& name, Reader r, const Value& described) {
     r.problems().add(r.place_of("method"), ": ", e.what());
   }
   r.read("rank", c.rank, 1, without_end);
-  r.read("alpha", c.alpha);
+  r.read_positive("alpha", c.alpha);
   r.read("dropout", c.dropout, 0, 1);
   r.read("orthogonality", c.orthogonality, 0, without_end);
-  r.read("ratio", c.ratio, 0, without_end);
+  r.read_positive("ratio", c.ratio);
   r.read("top", c.top, 1, without_end);
   r.read("total", c.total, 0, without_end);
   r.read("target", c.target.per_matrix, 0, without_end);
@@ -201,7 +201,7 @@ Maps read_maps(const std::string& name, Reader r) {
   r.read("samples", m.samples, 1, without_end);
   r.read("sets", m.sets, 1, without_end);
   r.read("rank", m.page.rank, 1, without_end);
-  r.read("alpha", m.page.scaling.alpha);
+  r.read_positive("alpha", m.page.scaling.alpha);
   read_entries(r, m.entries);
   r.done();
   return m;

@@ -72,6 +72,15 @@ class Reader {
     else
       to = found;
   }
+  /// A number above 0.
+  void read_positive(std::string_view key, double& to) {
+    double found = to;
+    read(key, found);
+    if (found > 0)
+      to = found;
+    else
+      problems_->add(place_of(key), " is ", found, ", expected above 0");
+  }
   /// What the members of a member are, by name.
   template <class F> void each(std::string_view key, F f) {
     const Value* const found = find(key);

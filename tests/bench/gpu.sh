@@ -76,7 +76,7 @@ fault() {
 sources() {
   find CMakeLists.txt include cuda examples tests -type f \
     \( -name '*.[ch]pp' -o -name '*.cu*' -o -name '*.cmake' -o -name CMakeLists.txt \) -print0 |
-    sort -z | xargs -0 sha256sum | sha256sum | cut -c1-16
+    LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum | cut -c1-16
 }
 unpack() {
   [ build/gpu.tar.xz -nt build/gpu-unpacked ] || return 0
@@ -101,7 +101,7 @@ configure() {
     rm -r build/gpu/CMakeCache.txt build/gpu/CMakeFiles
   fi
   options+=(-DCMAKE_BUILD_TYPE=Release -DLORICA_THRUST=CUDA "-DCMAKE_CUDA_ARCHITECTURES=$arch-real" -DLORICA_TEXT=OFF -DLORICA_ONEDNN=OFF)
-  options+=(-DLORICA_NATIVE=OFF) # what is built here may run elsewhere
+  options+=(-DLORICA_NATIVE=OFF -DLORICA_TESTS_DIR=tests) # what is built here may run elsewhere
   if [ -d build/carried ]; then options+=("-DCMAKE_PREFIX_PATH=$PWD/build/carried"); fi
   cmake -S . -B build/gpu -G Ninja "${options[@]}" >"$scratch/cmake.log" 2>&1 || {
     fault "cmake: $(grep -m1 -A2 'CMake Error' "$scratch/cmake.log" | tr '\n' ' ')"
@@ -185,8 +185,10 @@ each_test() {
     not_reached $((all - good - bad - slow)) seconds $((SECONDS - start))
   echo "$part, $1: $good of $all pass, $bad fail, $slow were stopped after $4 s, $((all - good - bad - slow)) were not reached"
   [ $((good + bad + slow)) = "$all" ] || fault "$1: $((all - good - bad - slow)) tests were not reached in time"
+  local fine='^0 '
+  [ "$1" = none ] || fine='^(0|124|137) ' # a tool makes tests slow: what was stopped is no fault
   for rc in "$folder"/*.rc; do
-    [ -e "$rc" ] && ! grep -q '^0 ' "$rc" || continue
+    [ -e "$rc" ] && ! grep -qE "$fine" "$rc" || continue
     note test part "$part" tool "$1" name "$(cut -d' ' -f2- "$rc")" code "$(cut -d' ' -f1 "$rc")" \
       said "$(grep -vE '^(=+|~+|-+|\.+)?$' "${rc%.rc}.log" | head -40 | cut -c1-400)"
     faults=$((faults + 1))

@@ -13,6 +13,7 @@
 #include "bench/clock.hpp"
 #include "bench/on_device.cuh"
 
+#include <algorithm>
 #include <cmath>
 #include <iostream>
 #include <string>
@@ -24,21 +25,25 @@ namespace {
 
 using gpu::detail::check;
 
-/// Milliseconds of f, by events, median of `rounds` after two that warm up.
+/// Milliseconds of f, by events, median of `rounds`, each of as many calls as take a millisecond: of a single
+/// one the events would measure the host that queues it.
 template <class F> double milliseconds(F f, int rounds = 20) {
   cudaEvent_t begin = nullptr, end = nullptr;
   check(cudaEventCreate(&begin), "an event");
   check(cudaEventCreate(&end), "an event");
-  std::vector<double> all;
-  for (int i = 0; i < rounds + 2; ++i) {
+  const auto each = [&](int calls) {
     check(cudaEventRecord(begin), "an event");
-    f();
+    for (int i = 0; i < calls; ++i) f();
     check(cudaEventRecord(end), "an event");
     check(cudaEventSynchronize(end), "waiting for what is measured");
     float ms = 0;
     check(cudaEventElapsedTime(&ms, begin, end), "the time between events");
-    if (i >= 2) all.push_back(double(ms));
-  }
+    return double(ms) / calls;
+  };
+  each(1);
+  const int calls = 1 + static_cast<int>(1 / std::max(each(1), 1e-3));
+  std::vector<double> all;
+  for (int i = 0; i < rounds; ++i) all.push_back(each(calls));
   check(cudaEventDestroy(begin), "an event");
   check(cudaEventDestroy(end), "an event");
   return median(all);

@@ -102,3 +102,28 @@ TEMPLATE_TEST_CASE("every parameter has moments of its own, at zero before its f
   REQUIRE(moments.of.at("x.adam_mean") == std::vector<double>{2});
   REQUIRE(moments.of.at("y.adam_mean") == std::vector<double>{-1});
 }
+
+TEMPLATE_TEST_CASE("moments that begin anew are corrected from their own beginning", "[train][optimizer]",
+                   LORICA_SOME_BACKENDS) {
+  using B = TestType;
+  B b;
+  Parameter<B> p{"w", MasterTensor<B>(b, 1, 1, std::vector<double>{1}), {}};
+  const train::AdamW config{.weight_decay = 0};
+  typename train::AdamW::template state<B> state;
+  // A gradient that stays the same makes every step as long as the rate, if the correction is right.
+  const auto steps_of_one_length = [&](index_t first, index_t last) {
+    for (index_t step = first; step <= last; ++step) {
+      const double before = p.value.template host<double>(b)[0];
+      p.grad = MasterTensor<B>(b, 1, 1, std::vector<double>{0.25});
+      state.update(b, config, p, 0.125, step);
+      CAPTURE(step);
+      REQUIRE(before - p.value.template host<double>(b)[0] == Approx(0.125).epsilon(1e-4));
+    }
+  };
+  steps_of_one_length(1, 100);
+  state.companions()(p, Change<B>{});
+  Moments<B> moments(b);
+  state.visit_state(moments, b, p);
+  CHECK(moments.of.at("w.adam_mean") == std::vector<double>{0});
+  steps_of_one_length(101, 120);
+}

@@ -13,7 +13,7 @@
 #include <thrust/device_ptr.h>
 
 #if THRUST_DEVICE_SYSTEM == THRUST_DEVICE_SYSTEM_CUDA
-#  include <cuda_runtime_api.h>
+#  include <lorica/gpu/cuda_check.cuh>
 #endif
 
 #include <cstddef>
@@ -108,7 +108,19 @@ class Pool {
   }
   std::byte* allocated(std::size_t size) {
     if (limit_ > 0 && held_ + size > limit_) throw std::bad_alloc();
+#if THRUST_DEVICE_SYSTEM == THRUST_DEVICE_SYSTEM_CUDA
+    // Not Thrust's own, which takes every error for a lack of memory, a kernel's that failed before as well.
+    void* p = nullptr;
+    const cudaError_t status = cudaMalloc(&p, size);
+    if (status == cudaErrorMemoryAllocation) {
+      (void)cudaGetLastError();
+      throw std::bad_alloc();
+    }
+    detail::check(status, "memory on the device, ", size, " bytes, or what was queued before it");
+    return static_cast<std::byte*>(p);
+#else
     return thrust::raw_pointer_cast(thrust::device_malloc<std::byte>(size));
+#endif
   }
   /// What the device says of itself, where it is one: others may have their part.
   static std::string of_device() {

@@ -20,15 +20,18 @@ namespace detail {
 template <class... Doing> void check(cudaError_t status, const Doing&... doing) {
   if (status == cudaSuccess) return;
   const std::string what = message(doing...);
+  (void)cudaGetLastError();  // said here: the next launch does not say it again
   throw DeviceError(message(what, ": ", cudaGetErrorString(status), " (", cudaGetErrorName(status), ")"));
 }
-/// The name of a type, as the compiler writes it.
+/// The name of a type, as the compiler writes it. Found once: every launch names what it runs.
 template <class F> std::string_view name_of() {
 #if defined(__GNUC__) || defined(__clang__)
-  const std::string_view here = __PRETTY_FUNCTION__;
-  const auto from = here.find("F = ");
-  const auto to = here.find_first_of(";]", from);
-  return from == std::string_view::npos ? here : here.substr(from + 4, to - from - 4);
+  static const std::string_view name = [](std::string_view here) {
+    const auto from = here.find("F = ");
+    const auto to = here.find_first_of(";]", from);
+    return from == std::string_view::npos ? here : here.substr(from + 4, to - from - 4);
+  }(__PRETTY_FUNCTION__);
+  return name;
 #else
   return "?";
 #endif

@@ -30,7 +30,8 @@ template <class F> __global__ void at_each_index(index_t n, const __grid_constan
   for (index_t i = index_t(blockIdx.x) * blockDim.x + threadIdx.x; i < n; i += step) f(i);
 }
 template <class F> __global__ void at_each_block(const __grid_constant__ F f) { f(blockIdx.x); }
-template <class F> __global__ void at_each_row(index_t n, const __grid_constant__ F f) {
+/// Of at most 512 threads, whose registers the compiler keeps few enough for.
+template <class F> __global__ void __launch_bounds__(512) at_each_row(index_t n, const __grid_constant__ F f) {
   for (index_t i = blockIdx.x; i < n; i += gridDim.x) f(i);
 }
 

@@ -123,11 +123,11 @@ template <Backend B, class M> class Adapted {
     for (auto& s : slots_) method_.adapter.precondition(*backend_, s.state);
   }
 
-  /// A run of so many steps begins: the placement's schedule is validated, all directions are kept, nothing
-  /// is remembered. Called by fit.
+  /// A run of so many steps begins: the placement's schedule is validated, all directions there are are kept,
+  /// nothing is remembered. Called by fit.
   void begin(index_t steps) requires(moves) {
     const auto g = groups();
-    allocator_.emplace(*backend_, method_.score, method_.placement, placement_, steps,
+    allocator_.emplace(*backend_, method_.score, method_.placement, Placement{live_ranks()}, steps,
                        std::span<const Group<B>>(g));
   }
   /// After optimiser step t, gradients in place: scores, and where it is time, the cut. Called by fit, whose
@@ -151,7 +151,7 @@ template <Backend B, class M> class Adapted {
   [[nodiscard]] std::vector<index_t> ranks() const {
     if constexpr (moves)
       if (allocator_ && allocator_->last()) return allocator_->last()->rank;
-    return placement_.rank;
+    return live_ranks();
   }
   /// The allocator of the run; none where the placement does not move ranks, or before a run.
   [[nodiscard]] const auto& allocator() const noexcept { return allocator_; }
@@ -211,6 +211,12 @@ template <Backend B, class M> class Adapted {
       left.push_back(std::move(s));
     }
     slots_ = std::move(left);
+  }
+  /// Directions that have not been removed for good, by ordinal.
+  [[nodiscard]] std::vector<index_t> live_ranks() const {
+    std::vector<index_t> ranks(placement_.rank.size(), 0);
+    for (const auto& s : slots_) ranks[static_cast<std::size_t>(s.site.ordinal)] = s.rank;
+    return ranks;
   }
   static index_t live_rank(Slot& s) {
     const Factor<B> f = P::silencer(s.state.factors);

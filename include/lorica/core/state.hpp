@@ -6,6 +6,7 @@
 
 #include <lorica/core/tensor.hpp>
 
+#include <functional>
 #include <string>
 
 namespace lorica {
@@ -19,6 +20,13 @@ template <Backend B> struct StateVisitor {
   virtual void tensor(const std::string& name, MasterTensor<B>& t) = 0;
   virtual void number(const std::string& name, double& x) = 0;
   virtual void count(const std::string& name, index_t& n) = 0;
+};
+
+/// What the entries of a parameter underwent, for all that goes along with them (an optimiser's moments).
+template <Backend B> struct Change {
+  /// Moved or removed: to be done to every tensor of their shape. None: the entries mean something else now,
+  /// and what went along with them begins anew.
+  std::function<void(MasterTensor<B>&)> moved = {};
 };
 
 }  // namespace lorica

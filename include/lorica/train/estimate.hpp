@@ -103,8 +103,9 @@ Memory estimate(B& b, const Model& model, T& trainee, const D& data, const FitCo
   all.for_each_parameter([&](Parameter<B>& p, double rate) {
     trained.insert(&p);
     m.parameters += p.value.bytes();
+    if (rate == 0) return;  // frozen
     m.gradients += p.value.bytes();
-    if (rate > 0) m.moments += 2 * p.value.bytes();
+    m.moments += 2 * p.value.bytes();
   });
   if constexpr (requires { trainee.score_bytes(); }) m.scores = trainee.score_bytes();
 
@@ -118,8 +119,9 @@ Memory estimate(B& b, const Model& model, T& trainee, const D& data, const FitCo
     Measured got{double(s.rows()), 0, 0};
     detail::Growth<B> growth(b);
     if (c.accumulate > 1)  // the gradients of the batches before are there
-      all.for_each_parameter(
-          [&](Parameter<B>& p, double) { p.grad = zeros<typename B::master>(b, p.rows(), p.cols()); });
+      all.for_each_parameter([&](Parameter<B>& p, double rate) {
+        if (rate > 0) p.grad = zeros<typename B::master>(b, p.rows(), p.cols());
+      });
     {
       const nn::Batch<B> batch(b, s);
       Tape<B> tape(b, c.blocks());

@@ -16,6 +16,7 @@
 
 #include <charconv>
 #include <chrono>
+#include <limits>
 #include <optional>
 #include <set>
 
@@ -68,7 +69,7 @@ struct FitConfig {
 
 struct FitResult {
   index_t steps = 0;     // made in all, before and after a resume
-  double loss = 0;       // of the last step made here
+  double loss = std::numeric_limits<double>::quiet_NaN();  // of the last step made here, if one was
   double seconds = 0;    // spent in steps made here
   index_t targets = 0;   // seen in steps made here
   index_t tokens = 0;    // the same
@@ -208,6 +209,8 @@ FitResult fit(B& b, const Model& model, T& trainee, const D& data, const FitConf
   (detail::call_begin(callbacks, run), ...);
 
   FitResult result;
+  const auto stops = [&] { return (false || ... || detail::call_stop(callbacks)) && step < c.steps; };
+  if (step > 0) result.stopped = stops();  // resumed where it had been stopped
   while (step < c.steps && !result.stopped) {
     const auto start = clock::now();
     memory.begin();
@@ -264,7 +267,7 @@ FitResult fit(B& b, const Model& model, T& trainee, const D& data, const FitConf
     result.peak = std::max(result.peak, memory.most());
     ++step;
     (detail::call_step(callbacks, run, info), ...);
-    result.stopped = (false || ... || detail::call_stop(callbacks)) && step < c.steps;
+    result.stopped = stops();
   }
   result.steps = step;
   if constexpr (requires { trainee.phase(std::optional<std::uint64_t>()); }) trainee.phase(std::nullopt);

@@ -26,8 +26,9 @@ struct AdamW {
 };
 
 namespace detail {
-/// One index a register of entries.
-template <class M> struct AdamWStep {
+/// One index a register of entries. The register is in the type: a compiler of host code has another than one
+/// of a device, and what both make of this may be linked into one program.
+template <class M, class V = Lanes<M>> struct AdamWStep {
   index_t n;
   M* w;
   const M* g;
@@ -35,7 +36,6 @@ template <class M> struct AdamWStep {
   M* square;
   M rest1, beta2, rest2, keep, step, root,
       eps;  // rest = 1 - beta, taken in double: in float it would lose 4 digits
-  using V = Lanes<M>;
   static index_t indices(index_t entries) { return (entries + V::width - 1) / V::width; }
   LORICA_HD void operator()(index_t index) const {
     const index_t i = index * V::width, left = n - i;
@@ -51,7 +51,8 @@ template <class M> struct AdamWStep {
 };
 }  // namespace detail
 
-/// The moments of every parameter, by name; born at a parameter's first step, at zero.
+/// The moments of every parameter, by name; born at a parameter's first step, at zero. Where they begin anew
+/// (Change<B>), so does the correction for their beginning.
 template <Backend B> class AdamW::state {
  public:
   using M = typename B::master;
@@ -70,14 +71,20 @@ template <Backend B> class AdamW::state {
     });
     sweep(b, parts);
   }
-  /// Applies a change that p's entries underwent (some removed, all replaced) to what goes along with them.
+  /// Does to the moments what the entries of p underwent.
   struct Companions {
     state& self;
-    template <class Change> void operator()(const Parameter<B>& p, const Change& change) const {
+    void operator()(const Parameter<B>& p, const Change<B>& change) const {
       const auto found = self.moments_.find(p.name);
       if (found == self.moments_.end() || found->second.mean.empty()) return;
-      change(found->second.mean);
-      change(found->second.square);
+      Moments& m = found->second;
+      if (change.moved) {
+        change.moved(m.mean);
+        change.moved(m.square);
+      } else {
+        m = {};
+        m.before = self.step_;
+      }
     }
   };
   [[nodiscard]] Companions companions() { return {*this}; }
@@ -87,13 +94,15 @@ template <Backend B> class AdamW::state {
     auto& m = moments(b, p);
     v.tensor(p.name + ".adam_mean", m.mean);
     v.tensor(p.name + ".adam_square", m.square);
+    v.count(p.name + ".adam_before", m.before);
   }
 
  private:
   SweepPart<detail::AdamWStep<M>> part(B& b, const AdamW& c, Parameter<B>& p, double rate, index_t step) {
+    step_ = step;
     auto& m = moments(b, p);
-    const double correct1 = 1 - std::pow(c.beta1, double(step)),
-                 correct2 = 1 - std::pow(c.beta2, double(step));
+    const auto averaged = double(step - m.before);
+    const double correct1 = 1 - std::pow(c.beta1, averaged), correct2 = 1 - std::pow(c.beta2, averaged);
     const index_t n = p.value.size();
     return {
         detail::AdamWStep<M>::indices(n),
@@ -101,14 +110,19 @@ template <Backend B> class AdamW::state {
          M(1 - c.beta2), M(1 - rate * c.weight_decay), M(rate / correct1), M(std::sqrt(correct2)), M(c.eps)}};
   }
   struct Moments {
-    MasterTensor<B> mean, square;
+    MasterTensor<B> mean = {}, square = {};
+    index_t before = 0;  // steps made when they began
   };
   Moments& moments(B& b, const Parameter<B>& p) {
     auto& m = moments_[p.name];
-    if (m.mean.empty()) m = {zeros<M>(b, p.rows(), p.cols()), zeros<M>(b, p.rows(), p.cols())};
+    if (m.mean.empty()) {
+      m.mean = zeros<M>(b, p.rows(), p.cols());
+      m.square = zeros<M>(b, p.rows(), p.cols());
+    }
     return m;
   }
   std::map<std::string, Moments> moments_;
+  index_t step_ = 0;  // the last
 };
 
 }  // namespace lorica::train

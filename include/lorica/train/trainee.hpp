@@ -19,7 +19,8 @@ template <Backend B> struct ParameterVisitor {
 /// A site policy with parameters and state. Optional, found by `requires`: phase(draw) before a forward pass,
 /// penalty(tape) once an optimiser step, precondition() once its gradients are clipped, begin(total) before
 /// the first step, after_step(step, companions) after each with gradients in place, where
-/// companions(parameter, change) applies to the optimiser's moments what the parameter's entries underwent;
+/// companions(parameter, change) does to the optimiser's moments what the parameter's entries underwent
+/// (Change<B>);
 /// settled(step) -> bool, whether no rank moves any more after that step.
 template <class T, class B>
 concept Trainee = SitePolicy<T, B> && requires(T& t, StateVisitor<B>& v) {

@@ -3,6 +3,7 @@
 
 #include "adapt/peft_oracle.hpp"
 
+#include <lorica/adapt/adapter/biased.hpp>
 #include <lorica/adapt/adapter/dora.hpp>
 
 using namespace lorica;
@@ -26,6 +27,7 @@ TEST_CASE("B, P and a magnitude learn `ratio` times as fast, what is frozen stay
   CHECK(rate(dora, "x.lambda") == 1);
   CHECK(rate(dora, "x.P") == 16);
   CHECK(rate(dora, "x.magnitude") == 16);
+  CHECK(rate(Plus<Biased<>>{}, "x.B.bias") == 16);
   const Plus<Additive<FrozenA>> half;
   CHECK(rate(half, "x.A") == 0);
   CHECK(rate(half, "x.B") == 16);

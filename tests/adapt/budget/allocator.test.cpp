@@ -150,8 +150,8 @@ TEMPLATE_TEST_CASE("what is off is removed with all that goes along", "[adapt][b
     for (auto& x : g.factors) moments[x.parameter->name] = x.parameter->value.clone(b);
   Allocator<TestType, Smoothed<Sensitivity>, At> a(b, {}, {.beyond = 25, .compact = true}, pair.start(), 10,
                                                    pair.all());
-  const auto companions = [&](const Parameter<TestType>& p, const auto& change) {
-    change(moments.at(p.name));
+  const auto companions = [&](const Parameter<TestType>& p, const Change<TestType>& change) {
+    change.moved(moments.at(p.name));
   };
   CHECK(a.after_step(b, pair.all(), 0, companions));
   CHECK(a.compacted());

@@ -78,6 +78,30 @@ TEST_CASE("when directions are cut, by either flavour", "[adapt][placement][budg
   CHECK_FALSE(act(40).compact);
 }
 
+TEST_CASE("the last step of a run cuts to the target, however short the final phase",
+          "[adapt][placement][budget]") {
+  const Budget<> whole{.target = {.total = 6}, .tinit = {}, .tfinal = {}, .interval = 20};
+  const auto act = [](const Budget<>& p, index_t steps, index_t t) {
+    auto st = p.begin(from, steps);
+    return p.reallocate(st, t, Ladder{});
+  };
+  CHECK(act(whole, 50, 40).act == Reallocation::cut);
+  CHECK(act(whole, 50, 40).threshold < 12);
+  CHECK(act(whole, 50, 48).act == Reallocation::keep);
+  CHECK(act(whole, 50, 49).act == Reallocation::cut);
+  CHECK(act(whole, 50, 49).threshold == 12);
+  auto one = whole;
+  one.tfinal = {1};  // the first step past total - tfinal does not exist
+  CHECK(act(one, 50, 49).threshold == 12);
+  const Budget<> usual{.target = {.total = 6}};
+  for (const index_t steps : {1, 2, 3, 4}) {
+    CAPTURE(steps);
+    CHECK(act(usual, steps, steps - 1).act != Reallocation::keep);
+    CHECK((act(usual, steps, steps - 1).act == Reallocation::again ||
+           act(usual, steps, steps - 1).threshold == 12));
+  }
+}
+
 TEST_CASE("scores stop moving when the final phase begins", "[adapt][placement][budget]") {
   const auto st = plain.begin(from, 60);
   CHECK(plain.listens(st, 0));
@@ -256,6 +280,19 @@ TEST_CASE("removing what is off changes no loss while nothing but the loss acts 
   auto doublets = moving<Method<Additive<LowRank, AlphaOverRank>, Smoothed<Sensitivity>, Budget<>>>();
   doublets.placement.tfinal = {22};
   check(doublets);
+}
+
+TEST_CASE("a second run begins with the directions that the first has left", "[adapt][placement][budget]") {
+  R b;
+  const test::Toy<R> model(b);
+  auto method = moving();
+  method.placement.compact = true;
+  auto adapted = attach(b, model, method, 4);
+  train::fit(b, model, adapted, Small{text()}, config());
+  CHECK(error_of<ConfigError>([&] { train::fit(b, model, adapted, Small{text()}, config()); })
+            .find("the target is 6 directions, expected below the 6") != std::string::npos);
+  const auto ranks = adapted.ranks();
+  CHECK(std::accumulate(ranks.begin(), ranks.end(), index_t{0}) == 6);
 }
 
 TEMPLATE_TEST_CASE("a run resumed in any phase of a budget is the straight run, bit for bit",

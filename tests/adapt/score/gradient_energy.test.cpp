@@ -79,7 +79,7 @@ TEST_CASE("the mean gradient wants all samples in one batch, and names the site"
           (void)probe(b, model, samples(), GradientEnergy{Reading::mean_gradient}, nn::NextToken{}, 3);
         }) ==
         "the energy of the mean gradient at blocks.1.down needs all samples in one batch; raise the batch "
-        "size, or let PAGE draw (Form::sampled)");
+        "size, or let PAGE draw (Form::sampled; the only way where a model meets a site more than once)");
 }
 
 TEST_CASE("without a target there is no energy", "[adapt][gradient_energy]") {

@@ -230,5 +230,5 @@ TEST_CASE("the closed form of the mean gradient wants all samples in one batch",
   const Page page{.reading = Reading::mean_gradient, .form = Form::closed};
   CHECK(test::error_of<ConfigError>([&] { (void)probe(b, model, samples(), page, nn::NextToken{}, 3); }) ==
         "the energy of the mean gradient at blocks.1.down needs all samples in one batch; raise the batch "
-        "size, or let PAGE draw (Form::sampled)");
+        "size, or let PAGE draw (Form::sampled; the only way where a model meets a site more than once)");
 }

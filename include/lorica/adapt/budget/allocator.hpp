@@ -98,7 +98,7 @@ template <Backend B, DirectionScore S, DynamicPlacement P> class Allocator {
   /// a cut that leaves nothing; the authors' code takes both.
   Allocator(B& b, S score, P policy, Placement start, index_t steps, std::span<const Group<B>> groups,
             bool strict = true)
-      : score_(std::move(score)), policy_(std::move(policy)), strict_(strict) {
+      : score_(std::move(score)), policy_(std::move(policy)), strict_(strict), steps_(steps) {
     start.cost.assign(start.rank.size(), 0);
     for (const auto& g : groups) {
       start.cost[static_cast<std::size_t>(g.site->ordinal)] = g.cost();
@@ -128,8 +128,7 @@ template <Backend B, DirectionScore S, DynamicPlacement P> class Allocator {
   }
 
   /// After optimiser step t (0-based), the gradients it used in place. `companions(p, change)` is told of
-  /// every parameter whose entries were moved or removed, and applies `change` to all that goes along with
-  /// them (moments). True where directions were removed.
+  /// every parameter whose entries underwent a Change<B>. True where directions were removed.
   template <class Companions>
   bool after_step(B& b, std::span<const Group<B>> groups, index_t t, Companions&& companions) {
     if (compacted_ != 0) return false;  // nothing is left to decide
@@ -157,8 +156,11 @@ template <Backend B, DirectionScore S, DynamicPlacement P> class Allocator {
     compact(b, groups, companions);
     return true;
   }
-  /// Whether no rank moves any more after step t: no score was listened to for the cut that step made.
-  [[nodiscard]] bool settled(index_t t) const { return t > 0 && !policy_.listens(state_, t - 1); }
+  /// Whether no rank moves any more after step t: no score was listened to for the cut that step made, or it
+  /// was the last.
+  [[nodiscard]] bool settled(index_t t) const {
+    return t + 1 >= steps_ || (t > 0 && !policy_.listens(state_, t - 1));
+  }
   /// What the last cut did; none before the first.
   [[nodiscard]] const std::optional<Cut>& last() const noexcept { return last_; }
   /// 1 where a direction is kept, by group.      [1, r at the start]
@@ -170,7 +172,7 @@ template <Backend B, DirectionScore S, DynamicPlacement P> class Allocator {
   /// The scores of all directions as the running values stand.      [1, directions]
   [[nodiscard]] MasterTensor<B> scores(B& b, std::span<const Group<B>> groups) {
     scored_ = false;
-    score(b, groups, [](const Parameter<B>&, const auto&) {});
+    score(b, groups, [](const Parameter<B>&, const Change<B>&) {});
     MasterTensor<B> out(b, 1, directions_);
     b.copy(scores_.cref().data, out.data(), directions_);
     return out;
@@ -182,6 +184,7 @@ template <Backend B, DirectionScore S, DynamicPlacement P> class Allocator {
   /// read. True where it did.
   bool visit_state(B& b, StateVisitor<B>& v, std::span<const Group<B>> groups) {
     const bool before = compacted_ != 0;
+    if constexpr (requires { policy_.visit_state(state_, v); }) policy_.visit_state(state_, v);
     v.count("budget.compacted", compacted_);
     v.count("budget.listened", listened_);
     index_t cut = last_ ? last_->step : -1;
@@ -194,7 +197,7 @@ template <Backend B, DirectionScore S, DynamicPlacement P> class Allocator {
         return std::ranges::count(watched_[i].kept.template host<M>(b), M(1));
       });
     const bool now = !before && compacted_ != 0;
-    if (now) compact(b, groups, [](const Parameter<B>&, const auto&) {});
+    if (now) compact(b, groups, [](const Parameter<B>&, const Change<B>&) {});
     for (std::size_t i = 0; i < watched_.size(); ++i)
       for (std::size_t f = 0; f < watched_[i].memory.size(); ++f)
         if (!watched_[i].memory[f].empty())
@@ -261,8 +264,7 @@ template <Backend B, DirectionScore S, DynamicPlacement P> class Allocator {
         MasterTensor<B> values(b, 1, g.rank());
         g.diagonalize(b, values);
         b.copy(values.cref().data, out, g.rank());
-        for (const auto& f : g.factors)
-          companions(*f.parameter, [&b](MasterTensor<B>& t) { fill(b, t, M(0)); });
+        for (const auto& f : g.factors) companions(*f.parameter, Change<B>{});
         continue;
       }
       for (std::size_t f = 0; f < g.factors.size(); ++f) {
@@ -339,7 +341,7 @@ template <Backend B, DirectionScore S, DynamicPlacement P> class Allocator {
         if (!memory.empty()) memory = only(b, memory, shape, along, keep);
         p.value = only(b, p.value, shape, along, keep);
         p.grad = {};
-        companions(p, [&](MasterTensor<B>& t) { t = only(b, t, shape, along, keep); });
+        companions(p, Change<B>{[&](MasterTensor<B>& t) { t = only(b, t, shape, along, keep); }});
       }
     }
   }
@@ -347,6 +349,7 @@ template <Backend B, DirectionScore S, DynamicPlacement P> class Allocator {
   S score_;
   P policy_;
   bool strict_;
+  index_t steps_;  // of the run
   typename P::state state_ = {};
   std::vector<Watched> watched_;
   std::vector<index_t> first_, costs_;  // of each group's directions; of each direction

@@ -9,6 +9,7 @@
 #include <lorica/adapt/placement/uniform.hpp>
 #include <lorica/fwd.hpp>
 
+#include <algorithm>
 #include <numeric>
 
 namespace lorica::adapt {
@@ -27,8 +28,9 @@ enum class Flavour : std::uint8_t { authors, peft };
 
 /// One global threshold over the directions of all matrices: with a budget of b of n directions it is the
 /// (n - b)-th smallest score, and every direction that scores at most that is switched off, ties included, by
-/// its silencer alone. What is off may return at the next cut; in the final phase nothing moves. No matrix
-/// keeps a minimum. With a target in parameters directions are kept in descending score while their
+/// its silencer alone. What is off may return at the next cut; in the final phase nothing moves. The last step
+/// of a run always cuts to the target, also where tfinal leaves no step for it (our choice). No matrix keeps a
+/// minimum. With a target in parameters directions are kept in descending score while their
 /// parameters fit; the first that does not fit ends the list (our choice). compact removes for good what is
 /// off when the final phase begins.
 template <class Start> struct Budget {
@@ -76,12 +78,11 @@ template <class Start> struct Budget {
   [[nodiscard]] bool listens(const state& st, index_t t) const { return t < st.schedule.end(); }
   template <class Directions> Reallocation reallocate(state& st, index_t t, const Directions& d) const {
     const CubicSchedule& s = st.schedule;
-    const bool peft = flavour == Flavour::peft;
     // The first step whose mask is final.
-    const index_t settled = s.end() + (peft ? 0 : 1);
+    const index_t settled = std::min(s.end() + (flavour == Flavour::peft ? 0 : 1), s.total - 1);
     if (t > settled) return {Reallocation::again};
     if (t < settled && !s.cuts(t)) return {};
-    const index_t budget = s.budget(t);
+    const index_t budget = t == settled ? s.target : s.budget(t);
     const double threshold = st.in_parameters ? d.first_beyond(budget) : d.kth_smallest(d.size() - budget);
     return {Reallocation::cut, threshold, compact && t == settled};
   }
