@@ -64,14 +64,25 @@ template <Backend B> class Answering {
   /// As it was saved: with the head among these tensors, else with the folder's, if there is one.
   static Answering saved(Opened<B>& o, std::span<const io::peft::SavedTensor> tensors = {}) {
     auto config = io::head_of(o.folder.what.names, tensors);
-    if (!config) config = io::head_of(o.folder);
-    if (!config) return Answering(o, {}, {});
-    return Answering(o, goal_of(*config),
-                     nn::Head<B>(o.b, *config, o.model.config().width,
-                                 io::head_source(o.folder, tensors, io::no_other_source(o.folder))));
+    const bool brought = config.has_value();
+    if (!brought) config = io::head_of(o.folder);
+    Answering made(o, {}, {});
+    if (config) {
+      made.goal_ = goal_of(*config);
+      made.head_.emplace(o.b, *config, o.model.config().width,
+                         io::head_source(o.folder, tensors, io::no_other_source(o.folder)));
+      made.of_folder_ = !brought;
+      if (!brought) made.goal_.labels = io::labels_of(o.folder);
+    }
+    for (const auto& t : tensors)
+      expects<FileError>(made.has(t.name), "the adapter brings ", io::json::quote(t.name),
+                         ", trained in full, which is no part of a head that is read here");
+    return made;
   }
 
   [[nodiscard]] const Goal& goal() const { return goal_; }
+  /// Whether the head is the model folder's own, as it lies there.
+  [[nodiscard]] bool of_folder() const { return of_folder_; }
   [[nodiscard]] AnyObjective<B> objective() { return {goal_, head_ ? &*head_ : nullptr}; }
   /// The head's tensors under the names of checkpoints.
   [[nodiscard]] std::vector<io::peft::SavedTensor> head_tensors() {
@@ -159,6 +170,11 @@ template <Backend B> class Answering {
   }
 
  private:
+  [[nodiscard]] bool has(const std::string& tensor) {
+    bool found = false;
+    if (head_) head_->for_each_parameter([&](const Parameter<B>& p) { found = found || p.name == tensor; });
+    return found;
+  }
   static constexpr index_t batch = 16;
   template <class P> static void quiet(P& policy) {
     if constexpr (requires { policy.phase(std::optional<std::uint64_t>()); }) policy.phase(std::nullopt);
@@ -169,6 +185,7 @@ template <Backend B> class Answering {
   }
   Opened<B>* opened_;
   Goal goal_;
+  bool of_folder_ = false;
   std::optional<nn::Head<B>> head_;
 };
 

@@ -7,6 +7,7 @@
 #include <lorica/io/safetensors.hpp>
 
 #include <iostream>
+#include <utility>
 
 namespace lorica::cli {
 
@@ -17,7 +18,12 @@ std::vector<std::vector<std::int32_t>> read_ids(const std::filesystem::path& fil
     const io::json::Value read = io::json::read(file);
     for (const auto& list : read.as_array()) {
       all.emplace_back();
-      for (const auto& id : list.as_array()) all.back().push_back(static_cast<std::int32_t>(id.as_integer()));
+      for (const auto& id : list.as_array()) {
+        const auto x = id.as_integer();
+        expects<FileError>(std::in_range<std::int32_t>(x), "'", file.string(), "': ", x, " in list ",
+                           all.size() - 1, " is no token id");
+        all.back().push_back(static_cast<std::int32_t>(x));
+      }
       expects<FileError>(!all.back().empty(), "'", file.string(), "': list ", all.size() - 1, " is empty");
     }
   } catch (const io::json::JsonError& e) {

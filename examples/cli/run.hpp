@@ -73,6 +73,8 @@ struct Goal {
   enum class Kind { tokens, category, value, span } kind = Kind::tokens;
   index_t outputs = 0;               // of the head; none for tokens
   std::vector<double> weights = {};  // of the categories; none: each is 1
+  std::vector<std::string> labels =
+      {};  // of the categories, where a model's own head came with names for them
 };
 
 /// Rows of numbers: logits of a language model or a head, else last states.
@@ -97,6 +99,8 @@ struct Continuation {
 class Subject {
  public:
   virtual ~Subject() = default;
+  /// What its head answers, if it has one.
+  [[nodiscard]] virtual const Goal& goal() const = 0;
   virtual double evaluate(const AnyData& data) = 0;  // nats a target
   /// f(sample, numbers): what the head says, one row of outputs, or (of spans) one a token.
   virtual void answers(const AnyData& data,

@@ -41,6 +41,15 @@ template <Backend B> struct Watch {
   [[nodiscard]] bool stop() const { return interrupted() || (best && best->stop()); }
 };
 
+/// What the parts of a model are called in the class of transformers that has this head, or (`states`) none,
+/// not even a language model's: AutoModel's is bare, and a question's Llama begins with "transformer".
+inline nn::Names names_for(nn::Names names, const Goal& goal, bool states) {
+  const bool of_llama = names.family == "llama" || names.family == "qwen2" || names.family == "qwen3";
+  if (states) names.prefix = {};
+  if (goal.kind == Goal::Kind::span && of_llama) names.prefix = "transformer.";
+  return names;
+}
+
 template <Backend B> class RunOn final : public Run {
  public:
   RunOn(Opened<B>& o, AnyAdapted<B> adapted, Answering<B> answering)
@@ -73,6 +82,7 @@ template <Backend B> class RunOn final : public Run {
     }
     return result;
   }
+  const Goal& goal() const override { return answering_.goal(); }
   double evaluate(const AnyData& data) override { return answering_.evaluate(adapted_, data); }
   void answers(const AnyData& data, const std::function<void(index_t, std::span<const float>)>& f) override {
     answering_.answers(adapted_, data, f);
@@ -92,7 +102,7 @@ template <Backend B> class RunOn final : public Run {
     constexpr const char* tasks[] = {"CAUSAL_LM", "SEQ_CLS", "SEQ_CLS", "QUESTION_ANS"};
     const bool states = head.empty() && !o_.folder.language_model;
     adapted_->save_peft(
-        to, io::peft::named_by(o_.folder.what.names), o_.model,
+        to, io::peft::named_by(names_for(o_.folder.what.names, answering_.goal(), states)), o_.model,
         {.base_model = o_.folder.path.string(),
          .task_type = states ? "FEATURE_EXTRACTION" : tasks[static_cast<int>(answering_.goal().kind)],
          .saved = head},
@@ -107,7 +117,14 @@ template <Backend B> class RunOn final : public Run {
           return adapt::delta_weight(o_.b, adapted_, site, w).template host<double>(o_.b);
         };
     });
-    io::write_merged(o_.folder, updates, to, {answering_.head_tensors(), labels()});
+    const auto& names = o_.folder.what.names;
+    expects(names_for(names, answering_.goal(), false).prefix == names.prefix,
+            "merge: transformers calls the parts of a ", names.family,
+            " with such a head otherwise than the folder does; merge an adapter without the head");
+    if (answering_.of_folder())
+      io::write_merged(o_.folder, updates, to);
+    else
+      io::write_merged(o_.folder, updates, to, {answering_.head_tensors(), labels()});
   }
 
  private:
@@ -115,6 +132,7 @@ template <Backend B> class RunOn final : public Run {
   io::json::Object labels() const {
     if (answering_.goal().kind != Goal::Kind::category && answering_.goal().kind != Goal::Kind::value)
       return {};
+    if (io::labels_of(o_.folder).size() == static_cast<std::size_t>(answering_.goal().outputs)) return {};
     io::json::Object names, numbers;
     for (index_t i = 0; i < answering_.goal().outputs; ++i) {
       names.push_back({std::to_string(i), message("LABEL_", i)});
@@ -141,6 +159,7 @@ template <Backend B> class ModelOn final : public Model {
   const io::ModelFolder& folder() const override { return o_.folder; }
   const text::AnyTokenizer& words() const override { return o_.words(); }
 
+  const Goal& goal() const override { return answering_.goal(); }
   double evaluate(const AnyData& data) override {
     Bare bare;
     return answering_.evaluate(bare, data);
@@ -216,8 +235,14 @@ template <Backend B> class ModelOn final : public Model {
     }
   }
   std::unique_ptr<Run> load_peft(const std::filesystem::path& folder) {
+    const auto task = io::peft::read_config(folder).config.task_type;
+    expects<FileError>(task != "TOKEN_CLS", "'", folder.string(),
+                       "': the task is TOKEN_CLS, a head that answers every token, which is not read here");
+    Goal goal;
+    if (task == "QUESTION_ANS") goal.kind = Goal::Kind::span;
+    const auto names = names_for(o_.folder.what.names, goal, task == "FEATURE_EXTRACTION");
     const auto as = [&](auto method) {
-      auto loaded = io::peft::load(o_.b, o_.model, method, folder, io::peft::named_by(o_.folder.what.names));
+      auto loaded = io::peft::load(o_.b, o_.model, method, folder, io::peft::named_by(names));
       for (const auto& w : loaded.warnings) std::cerr << "lorica: " << w << '\n';
       return std::make_unique<RunOn<B>>(o_, AnyAdapted<B>(std::move(loaded.adapted)),
                                         Answering<B>::saved(o_, loaded.saved));

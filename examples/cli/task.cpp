@@ -23,6 +23,23 @@ std::string to_text(const Figures& figures) {
   return out;
 }
 
+void expect_head(const Goal& has, const Goal& asked, std::string_view task) {
+  const auto in_words = [](const Goal& g) -> std::string {
+    switch (g.kind) {
+      case Goal::Kind::category:
+        return message("one of ", g.outputs, " categories");
+      case Goal::Kind::value:
+        return "a number";
+      case Goal::Kind::span:
+        return "where an answer begins and ends";
+      default:
+        return "tokens";
+    }
+  };
+  expects(has.kind == Goal::Kind::tokens || (has.kind == asked.kind && has.outputs == asked.outputs),
+          "the head answers with ", in_words(has), ", the task ", task, " asks for ", in_words(asked));
+}
+
 std::unique_ptr<Task> make_task(const TaskOptions& o, const Model& model) {
   const auto known = task_names();
   if (o.name == "text") return make_text_task(o, model);

@@ -58,6 +58,8 @@ std::unique_ptr<Task> make_e2e_task(const TaskOptions& o, const Model& model);
 std::unique_ptr<Task> make_table_task(const TaskOptions& o, const Model& model);
 std::unique_ptr<Task> make_squad_task(const TaskOptions& o, const Model& model);
 
+/// Refuses a head that answers something else than the task asks; whoever has none is not asked here.
+void expect_head(const Goal& has, const Goal& asked, std::string_view task);
 /// --chat, or the usual: each turn a line.
 tasks::ChatTemplate chat_of(const TaskOptions& o);
 /// The file of a folder that is called one of these, or `path` itself where that is a file.

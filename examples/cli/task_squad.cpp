@@ -37,6 +37,7 @@ class SquadTask final : public Task {
   AnyData train() const override { return train_ ? AnyData(train_) : AnyData(); }
   bool measurable() const override { return heldout_ != nullptr; }
   Figures measure(Subject& s, const std::filesystem::path& predictions) const override {
+    expect_head(s.goal(), goal(), "SQuAD");
     tasks::SquadAnswers answers(*heldout_);
     s.answers(AnyData(heldout_), [&](index_t i, std::span<const float> numbers) {
       std::vector<double> begin, end;

@@ -18,7 +18,13 @@ class TableTask final : public Task {
   TableTask(const TaskOptions& o, const Model& model) : task_(tasks::glue(o.name)) {
     const index_t length = o.length == 0 ? usual_length(model) : o.length;
     const auto read = [&](const fs::path& file) {
-      auto examples = tasks::read_examples(task_, file);
+      std::vector<tasks::Example> examples;
+      const std::size_t torn = tasks::for_each_example(
+          task_, file, [&](tasks::Example&& e) { examples.push_back(std::move(e)); },
+          {.wrong = task_.name == "QQP" ? tasks::WrongColumns::skip : tasks::WrongColumns::refuse});
+      if (torn > 0)
+        std::cerr << "lorica: '" << file.string() << "': " << torn
+                  << " row(s) of another number of columns are left out\n";
       expects<FileError>(!examples.empty(), "'", file.string(), "': no row, expected at least one");
       auto rows = tasks::example_rows(model.words(), task_, examples, {.max_length = length});
       return Set{file.filename().string(), std::move(examples), AnyData(std::move(rows))};
@@ -50,6 +56,8 @@ class TableTask final : public Task {
   AnyData train() const override { return train_; }
   bool measurable() const override { return !heldout_.empty(); }
   Figures measure(Subject& s, const fs::path& predictions) const override {
+    expect_head(s.goal(), goal(), task_.name);
+    const auto category = categories(s.goal().labels);
     Figures all;
     std::string lines = "index\tprediction\n";
     for (const Set& set : heldout_) {
@@ -63,7 +71,8 @@ class TableTask final : public Task {
       std::vector<double> value(n), expected(n);
       s.answers(set.rows, [&](index_t i, std::span<const float> numbers) {
         const auto at = static_cast<std::size_t>(i);
-        said[at] = static_cast<std::int32_t>(std::ranges::max_element(numbers) - numbers.begin());
+        if (!task_.regression())
+          said[at] = category[static_cast<std::size_t>(std::ranges::max_element(numbers) - numbers.begin())];
         value[at] = double(numbers[0]);
       });
       for (std::size_t i = 0; i < n; ++i) {
@@ -85,6 +94,26 @@ class TableTask final : public Task {
   }
 
  private:
+  /// The task's number of every output: by the names of a head that came with the model, where they are the
+  /// task's own, in whatever order; else the outputs' own.
+  [[nodiscard]] std::vector<std::int32_t> categories(const std::vector<std::string>& labels) const {
+    std::vector<std::int32_t> plain, named;
+    const auto lower = [](std::string s) {
+      for (char& c : s)
+        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+      return s;
+    };
+    for (std::size_t i = 0; i < task_.classes.size(); ++i) {
+      plain.push_back(static_cast<std::int32_t>(i));
+      const auto found =
+          i < labels.size() ? std::ranges::find(task_.classes, lower(labels[i])) : task_.classes.end();
+      if (found != task_.classes.end())
+        named.push_back(static_cast<std::int32_t>(found - task_.classes.begin()));
+    }
+    auto seen = named;
+    std::ranges::sort(seen);
+    return seen == plain ? named : plain;
+  }
   struct Set {
     std::string name;
     std::vector<tasks::Example> examples;

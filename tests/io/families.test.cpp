@@ -81,4 +81,20 @@ TEST_CASE("an architecture or an option that is not supported is an error naming
               R"(,"use_sliding_window":true,"sliding_window":4,)"
               R"("layer_types":["sliding_attention","full_attention"]})"),
       "\"layer_types\" says \"full_attention\" for layer 1; supported are layers of full_attention and after"));
+  CHECK(has(refusal(R"({"model_type":"roberta",)" + bert_members.substr(bert_members.find("\"vocab")) +
+                    R"(,"pad_token_id":-1000000})"),
+            "\"pad_token_id\" is -1000000 and \"max_position_embeddings\""));
+}
+
+TEST_CASE("a window without a first layer begins where transformers begins it", "[io][families]") {
+  const test::Scratch scratch;
+  const auto window_from = [&](const char* family, const char* more) {
+    (void)scratch.file("config.json", std::string(R"({"model_type":")") + family + "\"," +
+                                          llama_members.substr(llama_members.find("\"vocab")) +
+                                          R"(,"use_sliding_window":true,"sliding_window":4)" + more + "}");
+    return std::get<nn::DecoderConfig>(io::read_config(scratch.folder()).config).block.attention.window_from;
+  };
+  CHECK(window_from("qwen2", "") == 28);
+  CHECK(window_from("qwen3", R"(,"max_window_layers":1)") == 1);
+  CHECK(window_from("mistral", "") == 0);
 }

@@ -99,6 +99,40 @@ TEST_CASE("a folder of llama2.c, or its file, is transformers' Llama", "[io][mod
   CHECK(untied.weights->numbers("lm_head.weight", {5, 8}).list() == numbers(40 + 992 + 8 + 24, 40));
 }
 
+TEST_CASE("a tied model with another head in its file has that head, as in transformers",
+          "[io][model_folder]") {
+  const auto from = test::tiny_model_folder("gpt2");
+  const io::SafeTensors in(from / "model.safetensors");
+  B b;
+  nn::Sequences s;
+  s.add(std::vector<std::int32_t>{3, 9, 4}, {});
+  const nn::Batch<B> batch(b, s);
+  const auto logits = [&](float factor) {
+    const test::Scratch scratch;
+    fs::copy(from / "config.json", scratch / "config.json");
+    io::SafeTensorsWriter out;
+    for (const auto& t : in.tensors()) {
+      auto numbers = in.read<float>(t.name);
+      out.add(t.name, t.shape, numbers);
+      if (!t.name.ends_with("wte.weight") || factor == 0) continue;
+      for (float& x : numbers) x *= factor;
+      out.add("lm_head.weight", t.shape, numbers);
+    }
+    out.write(scratch / "model.safetensors");
+    const io::ModelFolder folder(scratch.folder());
+    const auto model = io::load_model(b, folder);
+    Tape<B> tape(b, false);
+    Bare policy;
+    const auto h = model.forward(tape, batch, policy);
+    MasterTensor<B> z(b, 3, model.config().vocabulary);
+    b.multiply(h.value().cref(), model.head().packed(), Trans::yes, 0, z.ref());
+    return z.host(b);
+  };
+  const auto tied = logits(0), same = logits(1), twice = logits(2);
+  CHECK(same == tied);
+  for (std::size_t i = 0; i < tied.size(); ++i) CHECK(twice[i] == 2 * tied[i]);
+}
+
 TEST_CASE("the real stories260K is a folder", "[io][model_folder]") {
   const auto data = test::data_folder();
   if (!data) return;

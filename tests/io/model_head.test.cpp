@@ -28,10 +28,29 @@ TEST_CASE("a folder's head is known by its tensors", "[io][head]") {
   CHECK_FALSE(io::head_of(io::ModelFolder(model("llama2"))));
 }
 
+TEST_CASE("a head that answers every token is none of a sequence", "[io][head]") {
+  const test::Scratch scratch;
+  std::filesystem::copy(model("bert") / "model.safetensors", scratch / "model.safetensors");
+  auto config = io::read_text(model("bert") / "config.json");
+  const std::string of_sequences = "BertForSequenceClassification";
+  REQUIRE(config.find(of_sequences) != std::string::npos);
+  config.replace(config.find(of_sequences), of_sequences.size(), "BertForTokenClassification");
+  (void)scratch.file("config.json", config);
+  CHECK_FALSE(io::head_of(io::ModelFolder(scratch.folder())));
+}
+
+TEST_CASE("a folder names the categories of its head", "[io][head]") {
+  CHECK(io::labels_of(io::ModelFolder(model("bert"))) ==
+        std::vector<std::string>{"LABEL_0", "LABEL_1", "LABEL_2"});
+  CHECK(io::labels_of(io::ModelFolder(model("llama2"))).empty());
+}
+
 TEST_CASE("an adapter's head is known by its tensors", "[io][head]") {
   const io::peft::SavedTensor saved[] = {{"classifier.out_proj.weight", {5, 16}, {}}};
   CHECK(io::head_of(nn::roberta_names, saved)->outputs == 5);
   CHECK_FALSE(io::head_of(nn::bert_names, saved));
+  const io::peft::SavedTensor scalar[] = {{"classifier.weight", {}, {1}}};
+  CHECK_FALSE(io::head_of(nn::bert_names, scalar));
 }
 
 TEST_CASE("parts of a head come from the adapter, then the folder, then a beginning", "[io][head]") {

@@ -55,4 +55,6 @@ TEST_CASE("what is no pattern is refused by name and place", "[text][pattern]") 
         "the pattern \"a(b\" does not compile: missing closing parenthesis at byte 3");
   CHECK(test::error_of<ConfigError>([] { Pattern p(R"(\h)"); }) ==
         "the pattern \"\\\\h\" has \\h, which is not supported");
+  // Half a character would be a piece.
+  CHECK(test::error_of<ConfigError>([] { Pattern p(R"(\C)"); }).find("\\\\C") != std::string::npos);
 }

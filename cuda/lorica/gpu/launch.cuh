@@ -31,7 +31,8 @@ template <class F> __global__ void at_each_index(index_t n, const __grid_constan
 }
 template <class F> __global__ void at_each_block(const __grid_constant__ F f) { f(blockIdx.x); }
 /// Of at most 512 threads, whose registers the compiler keeps few enough for.
-template <class F> __global__ void __launch_bounds__(512) at_each_row(index_t n, const __grid_constant__ F f) {
+template <class F>
+__global__ void __launch_bounds__(512) at_each_row(index_t n, const __grid_constant__ F f) {
   for (index_t i = blockIdx.x; i < n; i += gridDim.x) f(i);
 }
 

@@ -40,13 +40,16 @@ inline nn::Rotary read_rotary(const ConfigFile& c) {
 }
 
 /// Which layers have a window: those from one on, as max_window_layers or layer_types say.
-inline void read_window(const ConfigFile& c, bool used, nn::SelfAttention<nn::Rotary>& a, index_t layers) {
+inline void read_window(const ConfigFile& c, std::string_view family, nn::SelfAttention<nn::Rotary>& a,
+                        index_t layers) {
+  const bool used = family == "mistral" || (family != "llama" && c.flag("use_sliding_window", false));
   const json::Value* given = c.json().find("sliding_window");
   if (!used || (given != nullptr && given->is_null())) return;
   a.window = c.whole("sliding_window", 4096);  // transformers' default
-  a.window_from = c.has("max_window_layers") && c.json().at("max_window_layers").is_integer()
-                      ? c.json().at("max_window_layers").as_integer()
-                      : 0;
+  if (family != "mistral") {
+    const json::Value* from = c.find("max_window_layers");
+    a.window_from = from != nullptr && from->is_integer() ? from->as_integer() : 28;  // the same
+  }
   const json::Value* types = c.find("layer_types");
   if (types == nullptr) return;
   const auto& list = types->as_array();
@@ -81,8 +84,7 @@ inline Described read_llama(const ConfigFile& c, std::string_view family) {
   if (family == "qwen3") a.head_norm = nn::RmsNorm{m.block.norm.eps};
   if (family == "llama" && c.has("pretraining_tp") && c.whole("pretraining_tp") != 1)
     c.refuse("\"pretraining_tp\" is ", c.whole("pretraining_tp"), ", which is not supported; expected 1");
-  read_window(c, family == "mistral" || (family != "llama" && c.flag("use_sliding_window", false)), a,
-              m.layers);
+  read_window(c, family, a, m.layers);
   m.block.feed_forward = {.hidden = c.whole("intermediate_size"), .bias = c.flag("mlp_bias", false)};
   return {m, nn::llama_names(family), true};
 }
@@ -109,12 +111,15 @@ inline Described read_bert(const ConfigFile& c, std::string_view family) {
   nn::Names names = family == "bert" ? nn::bert_names : nn::roberta_names;
   // RoBERTa counts positions from the one after its padding token's.
   if (family == "roberta") {
-    const json::Value* padding = c.find("pad_token_id");
-    names.first_position = (padding != nullptr && padding->is_integer() ? padding->as_integer() : 1) + 1;
+    const json::Value* given = c.find("pad_token_id");
+    const index_t padding = given != nullptr && given->is_integer() ? given->as_integer() : 1;
+    const index_t table = c.whole("max_position_embeddings");
+    if (padding < -1 || padding > table - 2)
+      c.refuse("\"pad_token_id\" is ", padding, " and \"max_position_embeddings\" ", table,
+               ", expected at least -1, and positions beyond the padding token's");
+    names.first_position = padding + 1;
   }
   const index_t table = c.whole("max_position_embeddings");
-  if (table <= names.first_position)
-    c.refuse("\"max_position_embeddings\" is ", table, ", expected above ", names.first_position);
   nn::TransformerConfig<nn::BertBlock> m{.vocabulary = c.whole("vocab_size"),
                                          .width = c.whole("hidden_size"),
                                          .layers = c.whole("num_hidden_layers"),
@@ -181,8 +186,10 @@ inline Described read_deberta(const ConfigFile& c, std::string_view) {
   m.block.feed_forward = {.hidden = c.whole("intermediate_size")};
   if (const json::Value* kernel = c.find("conv_kernel_size"); kernel != nullptr && kernel->as_number() > 0) {
     c.one_of("conv_act", {"gelu"}, "tanh");
+    const index_t wide = c.whole("conv_kernel_size"), most = 1023;
+    if (wide > most) c.refuse("\"conv_kernel_size\" is ", wide, ", expected at most ", most);
     m.block.beside = nn::Convolution<nn::ExactGelu>{
-        .kernel = c.whole("conv_kernel_size"), .groups = c.whole("conv_groups", 1), .eps = m.block.norm.eps};
+        .kernel = wide, .groups = c.whole("conv_groups", 1), .eps = m.block.norm.eps};
   }
   return {m, nn::deberta_names, false};
 }

@@ -63,12 +63,19 @@ struct ModelFolder {
       weights = std::make_shared<const ModelWeights>(path);
     }
     language_model = what.decoder;
+    const std::string head = std::string(what.names.head) + ".weight";
+    const bool has_head = what.decoder && weights->contains(head);
     std::visit(
         [&](auto& c) {
-          if (c.tied || (what.decoder && weights->contains(std::string(what.names.head) + ".weight"))) return;
-          // Saved without its head: there are states, and no logits.
-          c.tied = true;
-          language_model = false;
+          if (c.tied) {
+            if (!has_head) return;
+            // One of its own all the same, as transformers sees it: a merged adapter's, say.
+            const std::string embedding = names_in(*weights, what.names).tensor("embedding.weight");
+            if (weights->contains(embedding) && !weights->same(head, embedding)) c.tied = false;
+          } else if (!has_head) {  // saved without: there are states, and no logits
+            c.tied = true;
+            language_model = false;
+          }
         },
         what.config);
   }

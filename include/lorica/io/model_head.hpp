@@ -36,10 +36,34 @@ namespace detail {
   folder.weights->for_each([&](const SafeTensors&, const TensorInfo& t) { all[t.name] = t.shape; });
   return all;
 }
+/// The members of config.json; none of a model of llama2.c.
+[[nodiscard]] inline json::Value config_of(const ModelFolder& folder) {
+  return folder.file.empty() ? json::read(folder.path / "config.json") : json::Value(json::Object{});
+}
 }  // namespace detail
 
-/// The head in a model's folder: of a model that was saved with one.
+/// What config.json calls the categories that a folder's head tells apart (id2label), in their order; empty
+/// where it does not.
+[[nodiscard]] inline std::vector<std::string> labels_of(const ModelFolder& folder) {
+  const auto config = detail::config_of(folder);
+  const json::Value* names = config.find("id2label");
+  std::vector<std::string> all;
+  if (names == nullptr || !names->is_object()) return all;
+  for (std::size_t i = 0; i < names->as_object().size(); ++i) {
+    const json::Value* name = names->find(std::to_string(i));
+    if (name == nullptr || !name->is_string()) return {};
+    all.push_back(name->as_string());
+  }
+  return all;
+}
+
+/// The head in a model's folder: of a model that was saved with one. One that answers every token is none.
 [[nodiscard]] inline std::optional<nn::HeadConfig> head_of(const ModelFolder& folder) {
+  const auto config = detail::config_of(folder);
+  const json::Value* classes = config.find("architectures");
+  if (classes != nullptr && classes->is_array())
+    for (const json::Value& name : classes->as_array())
+      if (name.is_string() && name.as_string().ends_with("ForTokenClassification")) return {};
   const auto shapes = detail::shapes_of(folder);
   return head_of(folder.what.names, [&](const std::string& name) -> index_t {
     const auto at = shapes.find(name);
@@ -51,7 +75,7 @@ namespace detail {
                                                            std::span<const peft::SavedTensor> saved) {
   return head_of(names, [&](const std::string& name) -> index_t {
     const auto at = std::ranges::find(saved, name, &peft::SavedTensor::name);
-    return at == saved.end() ? 0 : at->shape.front();
+    return at == saved.end() || at->shape.empty() ? 0 : at->shape.front();
   });
 }
 

@@ -10,6 +10,7 @@
 #include <lorica/nn/models/names.hpp>
 #include <lorica/nn/weights.hpp>
 
+#include <cstring>
 #include <numeric>
 
 namespace lorica::io {
@@ -45,6 +46,22 @@ class ModelWeights {
   [[nodiscard]] bool contains(const std::string& name) const { return stored_.contains(name); }
   /// Whether the rows of a tensor lie in the file in their order.
   [[nodiscard]] bool in_order(const std::string& name) const { return stored_.at(name).head == 0; }
+  /// Whether two tensors are the same bytes of the same type and shape.
+  [[nodiscard]] bool same(const std::string& one, const std::string& other) const {
+    const auto &a = *stored_.at(one).file, &b = *stored_.at(other).file;
+    const TensorInfo &x = a.info(one), &y = b.info(other);
+    if (x.dtype != y.dtype || x.shape != y.shape) return false;
+    const auto left = a.bytes(one), right = b.bytes(other);
+    constexpr std::size_t piece = std::size_t(1) << 24;
+    for (std::size_t at = 0; at < left.size(); at += piece) {
+      const auto n = std::min(piece, left.size() - at);
+      const bool equal = std::memcmp(left.data() + at, right.data() + at, n) == 0;
+      a.forget(left.subspan(at, n));
+      b.forget(right.subspan(at, n));
+      if (!equal) return false;
+    }
+    return true;
+  }
   /// f(file, tensor) for every tensor.
   template <class F> void for_each(F f) const {
     for (const auto& file : files_)
@@ -102,7 +119,7 @@ class ModelWeights {
                     index_t skipped) {
     std::vector<index_t> expected = {want.rows + skipped, want.cols};
     if (transposed) std::swap(expected[0], expected[1]);
-    if (want.rows == 1 && t.shape.size() == 1) expected = {want.cols};
+    if (want.rows == 1 && t.shape.size() == 1 && skipped == 0) expected = {want.cols};
     // A convolution's kernel: what follows the first extent is one row here.
     if (t.shape.size() > 2 && t.shape[0] == want.rows && !transposed && skipped == 0 &&
         std::accumulate(t.shape.begin() + 1, t.shape.end(), index_t(1), std::multiplies<>()) == want.cols)

@@ -83,10 +83,13 @@ inline void find_end_of_text(const std::filesystem::path& folder, const io::json
                      vocabulary ? "vocab.json without merges.txt" : "merges.txt without vocab.json",
                      ", expected both");
   if (vocabulary) return finished(byte_level_parts(folder, config));
-  if (fs::exists(folder / "vocab.txt")) return finished(bert_parts(folder / "vocab.txt", config));
-  if (const auto lists = detail::files_ending(folder, "vocab.txt"); lists.size() == 1) {
-    return finished(bert_parts(lists[0], config));
-  }
+  const auto bert = [&](const fs::path& list) {
+    PipelineParts parts = bert_parts(list, config);
+    detail::read_added(folder, config, parts);
+    return finished(std::move(parts));
+  };
+  if (fs::exists(folder / "vocab.txt")) return bert(folder / "vocab.txt");
+  if (const auto lists = detail::files_ending(folder, "vocab.txt"); lists.size() == 1) return bert(lists[0]);
   for (const char* const name : {"tokenizer.model", "spm.model"}) {
     if (fs::exists(folder / name)) return detail::load_sentence_piece(folder / name);
   }

@@ -28,7 +28,8 @@ class Pattern {
     PCRE2_SIZE at = 0;
     code_ = std::shared_ptr<pcre2_code>(
         pcre2_compile(reinterpret_cast<PCRE2_SPTR>(spelled.data()), spelled.size(),
-                      PCRE2_UTF | PCRE2_UCP | PCRE2_NO_UTF_CHECK, &error, &at, nullptr),
+                      PCRE2_UTF | PCRE2_UCP | PCRE2_NO_UTF_CHECK | PCRE2_NEVER_BACKSLASH_C, &error, &at,
+                      nullptr),
         [](pcre2_code* code) { pcre2_code_free(code); });
     if (code_ == nullptr) {
       throw ConfigError(message("the pattern ", io::json::quote(spelled), " does not compile: ", said(error),

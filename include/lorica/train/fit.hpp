@@ -68,12 +68,12 @@ struct FitConfig {
 };
 
 struct FitResult {
-  index_t steps = 0;     // made in all, before and after a resume
+  index_t steps = 0;                                       // made in all, before and after a resume
   double loss = std::numeric_limits<double>::quiet_NaN();  // of the last step made here, if one was
-  double seconds = 0;    // spent in steps made here
-  index_t targets = 0;   // seen in steps made here
-  index_t tokens = 0;    // the same
-  bool stopped = false;  // by a callback, before the last step
+  double seconds = 0;                                      // spent in steps made here
+  index_t targets = 0;                                     // seen in steps made here
+  index_t tokens = 0;                                      // the same
+  bool stopped = false;                                    // by a callback, before the last step
   std::size_t peak = 0;  // bytes that steps took beyond what was in use before; 0 where nobody counts
 };
 

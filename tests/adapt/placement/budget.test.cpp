@@ -289,8 +289,9 @@ TEST_CASE("a second run begins with the directions that the first has left", "[a
   method.placement.compact = true;
   auto adapted = attach(b, model, method, 4);
   train::fit(b, model, adapted, Small{text()}, config());
-  CHECK(error_of<ConfigError>([&] { train::fit(b, model, adapted, Small{text()}, config()); })
-            .find("the target is 6 directions, expected below the 6") != std::string::npos);
+  CHECK(error_of<ConfigError>([&] {
+          train::fit(b, model, adapted, Small{text()}, config());
+        }).find("the target is 6 directions, expected below the 6") != std::string::npos);
   const auto ranks = adapted.ranks();
   CHECK(std::accumulate(ranks.begin(), ranks.end(), index_t{0}) == 6);
 }

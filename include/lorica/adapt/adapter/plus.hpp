@@ -10,8 +10,8 @@
 namespace lorica::adapt {
 
 /// Any adapter A, but for the learning rate: that of B (of P in P diag(lambda) Q) is `ratio` times the run's.
-/// So is that of DoRA's magnitude and of a bias, as in the authors' code and PEFT's, which give the ratio to B
-/// and to whatever is a vector. A frozen factor stays frozen.
+/// So is that of DoRA's magnitude and of a bias, as in the authors' code and PEFT's, which give the ratio to
+/// B and to whatever is a vector. A frozen factor stays frozen.
 ///   LoraPlus{.adapter = {{.scaling = {.alpha = 32}}, 8}}      the adapter's own options, then the ratio
 template <class A> struct Plus : A {
   using says_term = std::conditional_t<detail::says_term<A>, Plus, void>;

@@ -28,9 +28,9 @@ enum class Flavour : std::uint8_t { authors, peft };
 
 /// One global threshold over the directions of all matrices: with a budget of b of n directions it is the
 /// (n - b)-th smallest score, and every direction that scores at most that is switched off, ties included, by
-/// its silencer alone. What is off may return at the next cut; in the final phase nothing moves. The last step
-/// of a run always cuts to the target, also where tfinal leaves no step for it (our choice). No matrix keeps a
-/// minimum. With a target in parameters directions are kept in descending score while their
+/// its silencer alone. What is off may return at the next cut; in the final phase nothing moves. The last
+/// step of a run always cuts to the target, also where tfinal leaves no step for it (our choice). No matrix
+/// keeps a minimum. With a target in parameters directions are kept in descending score while their
 /// parameters fit; the first that does not fit ends the list (our choice). compact removes for good what is
 /// off when the final phase begins.
 template <class Start> struct Budget {

@@ -72,9 +72,10 @@ struct GradientEnergy {
   }
   template <Backend B> static double of_the_sum(const SiteGradient<B>& o, bool first_batch) {
     using M = typename B::master;
-    expects(first_batch, "the energy of the mean gradient at ", o.site.path,
-            " needs all samples in one batch; raise the batch size, or let PAGE draw (Form::sampled; the only "
-            "way where a model meets a site more than once)");
+    expects(
+        first_batch, "the energy of the mean gradient at ", o.site.path,
+        " needs all samples in one batch; raise the batch size, or let PAGE draw (Form::sampled; the only "
+        "way where a model meets a site more than once)");
     B& b = o.backend;
     MasterTensor<B> g(b, o.site.out, o.site.in);
     M beta = 0;
