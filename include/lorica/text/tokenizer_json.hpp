@@ -180,10 +180,12 @@ class Component {
     return DecodeMetaspace{mark, prefix != Metaspace::Prefix::never};
   }
   if (type == "Replace") return DecodeReplace{from.pattern(), from.word("content", "")};
-  if (type == "Strip") const std::string content = from.word("content", " ");
-  expects(count_characters(content) == 1, from.part(), ": content is ", io::json::quote(content),
-          ", expected one character");
-  return DecodeStrip{content, from.count("start", 0), from.count("stop", 0)};
+  if (type == "Strip") {
+    const std::string content = from.word("content", " ");
+    expects(count_characters(content) == 1, from.part(), ": content is ", io::json::quote(content),
+            ", expected one character");
+    return DecodeStrip{content, from.count("start", 0), from.count("stop", 0)};
+  }
   if (type == "BPEDecoder") return DecodeSuffix{from.word("suffix", "</w>")};
   from.unknown("WordPiece, ByteLevel, ByteFallback, Fuse, Metaspace, Replace, Strip, BPEDecoder, Sequence");
 }
