@@ -63,6 +63,14 @@ best --lr 1e-30 --validation 25% --patience 1  # too little to change any number
 grep -q 'stopped after step 8: 1 measurement(s) no better' said.txt || fault "patience has no end: $(cat said.txt)"
 grep -q 'kept step 4: ' said.txt || fault "the first of equals is not kept: $(cat said.txt)"
 
+echo "== a finished run, once more"
+for _ in 1 2; do
+  $lorica finetune --model "$decoder" --data text.txt --length 64 --steps 6 --batch 4 --checkpoint run.state \
+    --log run.jsonl --out finished >said.txt
+done
+grep -q 'last loss' said.txt && fault "a run that made no step has a last loss: $(cat said.txt)"
+same "its log" "$(wc -l <run.jsonl)" 6
+
 echo "== controls: all of the weights, biases alone"
 for control in full bias; do
   $lorica finetune --model "$decoder" --data text.txt --heldout text.txt --length 64 --steps 6 --batch 4 --lr 1e-3 \
@@ -100,6 +108,10 @@ same "balanced classes are learned" "$(measured weighed CoLA cola.tsv Matthews)"
 same "its answers" "$(head -3 answers.tsv | tr '\t\n' ' |')" "index prediction|0 1|1 0|"
 $lorica merge --model bert --adapter cola --out bert_cola >said.txt
 same "CoLA, merged" "$($lorica evaluate --model bert_cola --task CoLA --heldout cola.tsv | figure Matthews)" 1.0000
+cp -r bert_cola turned
+sed -i 's/"LABEL_0"/"1"/; s/"LABEL_1"/"0"/' turned/config.json
+same "a head whose labels are in another order" \
+  "$($lorica evaluate --model turned --task CoLA --heldout cola.tsv | figure Matthews)" -1.0000
 printf '[[2, 5, 3], [2, 6, 8, 3]]' >ids.json
 $lorica logits --model bert_cola --ids ids.json --out merged.safetensors | grep -q 'logits\.i' ||
   fault "a model with a head has no logits"
@@ -222,6 +234,8 @@ says "is no causal language model: it cannot learn a text" tune --model bert --d
 says "it is of another model" $lorica generate --model "$decoder" --adapter cola --prompt x
 says "which the model does not have" $lorica evaluate --model bert --adapter lora.safetensors --task CoLA \
   --heldout cola.tsv
+says "the head answers with one of 2 categories, the task SQuAD asks for where an answer begins and ends" \
+  $lorica evaluate --model bert --adapter cola --task SQuAD-v2 --heldout squad.json --length 18 --stride 4
 says "there is no head to answer with" $lorica evaluate --model "$decoder" --task CoLA --heldout cola.tsv
 says "a head is saved beside the adapters" $lorica finetune --model bert --task CoLA --data cola.tsv \
   --out head.safetensors
@@ -238,6 +252,7 @@ says "--patience needs --keep-best" tune --model bert --task CoLA --data cola.ts
 says "--keep-best needs --evaluate-every" tune --model bert --task CoLA --data cola.tsv --keep-best --validation 10%
 says "--validation is '100%' of 24 samples" tune --model bert --task CoLA --data cola.tsv --validation 100%
 says "--class-weights: 3 for the 2 categories" tune --model bert --task CoLA --data cola.tsv --class-weights 1,2,3
+says "--class-weights: '0' is no weight" tune --model bert --task CoLA --data cola.tsv --class-weights 0,1
 says "--class-weights: 'x' is no weight" tune --model bert --task CoLA --data cola.tsv --class-weights 1,x
 says "--class-weights: the task has no categories" tune --model "$decoder" --data text.txt --class-weights balanced
 says "--head-lr: task text trains no head" tune --model "$decoder" --data text.txt --head-lr 1e-3
