@@ -4,15 +4,17 @@
 #   examples/quickstart.sh [--text FILE_OR_FOLDER ...] [--out FOLDER]
 # Installs through apt what is missing, builds, runs, and checks its own results.
 set -euo pipefail
+here=$PWD
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . tests/support/packages.sh
 
+from_here() { case $1 in /*) echo "$1" ;; *) echo "$here/$1" ;; esac; }
 out=build/quickstart
 text=()
 while [ $# -gt 0 ]; do
   case $1 in
-    --text) shift; while [ $# -gt 0 ] && [ "${1#--}" = "$1" ]; do text+=("$1"); shift; done ;;
-    --out) out=${2?"quickstart.sh: --out needs a folder"}; shift 2 ;;
+    --text) shift; while [ $# -gt 0 ] && [ "${1#--}" = "$1" ]; do text+=("$(from_here "$1")"); shift; done ;;
+    --out) out=$(from_here "${2?"quickstart.sh: --out needs a folder"}"); shift 2 ;;
     *) echo "quickstart.sh: unknown option '$1'; there are --text and --out" >&2; exit 2 ;;
   esac
 done

@@ -41,6 +41,16 @@ struct Interrupted {};
 inline std::atomic<int> stop_asked = 0;
 static_assert(std::atomic<int>::is_always_lock_free);  // a signal sets it, threads read it
 inline bool interrupted() { return stop_asked != 0; }
+/// From now on the first of these signals asks a run to stop, which it does after its step; a second one ends
+/// the program.
+inline void stop_after_a_step() {
+  const auto ask = [](int signal) {
+    stop_asked = 1;
+    std::signal(signal, SIG_DFL);
+  };
+  std::signal(SIGINT, ask);
+  std::signal(SIGTERM, ask);
+}
 
 /// The folder of a file that a command will write when its work is done must be there before the work begins.
 inline void expect_folder_of(const std::filesystem::path& file) {

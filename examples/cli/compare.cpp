@@ -35,7 +35,7 @@ struct Comparison {
                        .schedule = {train::Schedule::cosine, 5, 0.0}};
 };
 
-/// The best of a method over the grid; a rate at which it diverges is none of them.
+/// The best of a method over the grid; without a run, where it diverges at every rate.
 struct Best {
   std::string method;
   index_t parameters = 0;
@@ -101,8 +101,6 @@ Best train_best(const Comparison& o, Model& model, const std::string& name, cons
       best = {name, run->parameters(), lr, *bits, 0, 0, std::move(run)};
     best.seconds = spent;
   }
-  expects<NumericError>(best.run != nullptr, name,
-                        " diverges at every learning rate of the grid; lower --rates");
   return best;
 }
 
@@ -153,10 +151,21 @@ void compare(Comparison& o) {
                        {"gain", report::Align::right},
                        {"seconds", report::Align::right}});
   table.add({"none", "0", "", report::fixed(before, 3), report::fixed(before, 3), "", ""});
+  for (const auto& name : o.names) {  // what cannot be attached is refused before anything is trained
+    Choice choice = o.choice;
+    choice.method = name;
+    static_cast<void>(model->attach(choice, scores));
+  }
   std::unique_ptr<Run> first;
+  std::string diverged;
   double gain = 0;
   for (const auto& name : o.names) {
     auto best = train_best(o, *model, name, scores, data, validation, log);
+    if (!best.run) {
+      table.add({name, "", "diverges", report::fixed(before, 3), "", "", report::fixed(best.seconds, 1)});
+      diverged += (diverged.empty() ? "" : ", ") + name;
+      continue;
+    }
     best.bits = heldout.bits(best.run->evaluate(heldout.windows));
     best.run->save(out / (name + ".safetensors"));
     const double lower = 100 * (1 - best.bits / before);
@@ -169,7 +178,7 @@ void compare(Comparison& o) {
                {"bits_before", before},
                {"bits_after", best.bits},
                {"seconds", best.seconds}});
-    if (!first) {
+    if (name == o.names.front()) {
       first = std::move(best.run);
       gain = lower;
     }
@@ -179,10 +188,13 @@ void compare(Comparison& o) {
   io::write_atomically(out / "table.md", table.to_markdown());
 
   std::cout << "--- before ---\n"
-            << o.prompt << printable(model->generate(o.prompt, {.tokens = o.bytes})) << "\n--- after "
-            << o.names.front() << " ---\n"
-            << o.prompt << printable(first->generate(o.prompt, {.tokens = o.bytes})) << "\n\nwrote " << o.out
-            << ": adapters, log.jsonl, page.svg, table.md\n";
+            << o.prompt << printable(model->generate(o.prompt, {.tokens = o.bytes})) << '\n';
+  if (first)
+    std::cout << "--- after " << o.names.front() << " ---\n"
+              << o.prompt << printable(first->generate(o.prompt, {.tokens = o.bytes})) << '\n';
+  std::cout << "\nwrote " << o.out << ": adapters, log.jsonl, page.svg, table.md\n";
+  expects<NumericError>(diverged.empty(), diverged,
+                        " diverged at every learning rate of the grid; lower --rates");
   expects<NumericError>(gain >= o.require_gain, "check failed: ", o.names.front(),
                         " lowers the held-out bits per byte by ", report::fixed(gain, 1),
                         " %, expected at least ", o.require_gain, " %");
@@ -202,6 +214,7 @@ void add_compare(CLI::App& app) {
   c->add_option("--rank", o->choice.rank)->capture_default_str()->check(CLI::PositiveNumber);
   c->add_option("--alpha", o->choice.alpha)->capture_default_str()->check(CLI::PositiveNumber);
   add_fit_options(*c, o->fit);
+  c->remove_option(c->get_option("--lr"));  // the grid's
   add_page_options(*c, o->page);
   add_compute_options(*c, o->compute);
   c->add_option("--samples", o->samples, "windows to probe")
@@ -230,6 +243,7 @@ void add_compare(CLI::App& app) {
     o->choice.seed = o->page.seed = o->fit.seed;
     o->page.rank = o->choice.rank;
     o->page.scaling.alpha = o->choice.alpha;
+    stop_after_a_step();
     compare(*o);
   });
 }

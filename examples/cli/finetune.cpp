@@ -250,6 +250,7 @@ void add_finetune(CLI::App& app) {
   c->callback([o, c] {
     o->description = run_file(*c);
     o->usual_warmup = c->get_option("--warmup")->count() == 0;
+    stop_after_a_step();
     finetune(*o);
   });
 }

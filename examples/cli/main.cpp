@@ -26,8 +26,6 @@ void say_nearest(const CLI::App& command, const std::string& word) {
 int main(int argc, char** argv) {
   if (lorica::cpu::others_at_work()) lorica::cpu::let_idle_threads_sleep(argv);
   using namespace lorica;
-  std::signal(SIGINT, [](int) { cli::stop_asked = 1; });
-  std::signal(SIGTERM, [](int) { cli::stop_asked = 1; });
   CLI::App app("lorica: adapt a frozen transformer with few parameters");
   app.set_version_flag("--version", message("lorica ", LORICA_VERSION_MAJOR, '.', LORICA_VERSION_MINOR, '.',
                                             LORICA_VERSION_PATCH));
@@ -51,7 +49,7 @@ int main(int argc, char** argv) {
   try {
     std::vector<std::string> words(argv + 1, argv + argc);
     if (words.size() >= 2 && words[0] == "run" && !words[1].starts_with("-"))
-      words = cli::arguments_of(words[1], {words.begin() + 2, words.end()});
+      words = cli::arguments_of(app, words[1], {words.begin() + 2, words.end()});
     std::ranges::reverse(words);  // as CLI11 takes them
     app.parse(words);
   } catch (const CLI::ExtrasError& e) {

@@ -57,6 +57,7 @@ void add_pretrain(CLI::App& app) {
               << o->length << " bytes\n";
     const auto memory = train::estimate(b, model, all, data, o->fit);
     print(std::cout, memory);
+    stop_after_a_step();
     o->fit.identity = message("pretrain ", o->width, 'x', o->layers, " heads ", o->heads, " hidden ",
                               o->hidden, " length ", o->length);
     const train::StopWhen stop{interrupted};

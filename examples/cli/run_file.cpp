@@ -3,6 +3,9 @@
 
 #include <lorica/io/json.hpp>
 
+#include <algorithm>
+#include <set>
+
 namespace lorica::cli {
 
 namespace {
@@ -22,18 +25,28 @@ std::string argument(const Value& v) { return v.is_string() ? v.as_string() : io
 std::string name_in(const std::string& argument) { return argument.substr(2, argument.find('=') - 2); }
 }  // namespace
 
-std::vector<std::string> arguments_of(const std::filesystem::path& file,
+std::vector<std::string> arguments_of(const CLI::App& app, const std::filesystem::path& file,
                                       const std::vector<std::string>& given) {
   const Value run = io::json::read(file);
-  std::vector<std::string> replaced, all;
-  for (const auto& a : given)
-    if (a.starts_with("--")) replaced.push_back(name_in(a));
+  std::vector<std::string> all;
   try {
     all.push_back(run.at("command").as_string());
+    const auto named = app.get_subcommands([&](const CLI::App* c) { return c->get_name() == all.front(); });
+    const CLI::App* const command = named.empty() ? nullptr : named.front();
+    // What is given, by whatever name, and what cannot stand beside it.
+    std::set<const CLI::Option*> replaced;
+    for (const auto& a : given)
+      if (const auto* o = command != nullptr && a.starts_with("--")
+                              ? command->get_option_no_throw("--" + name_in(a))
+                              : nullptr) {
+        replaced.insert(o);
+        for (const CLI::Option* excluded : o->get_excludes()) replaced.insert(excluded);
+      }
     for (const auto& m : run.as_object()) {
-      if (m.key == "command" || m.value.is_null() || std::ranges::find(replaced, m.key) != replaced.end())
-        continue;
       const std::string option = "--" + m.key;
+      if (m.key == "command" || m.value.is_null() ||
+          (command != nullptr && replaced.contains(command->get_option_no_throw(option))))
+        continue;
       if (m.value.is_bool()) {
         if (m.value.as_bool()) all.push_back(option);
       } else if (m.value.is_array()) {
@@ -63,6 +76,8 @@ std::string run_file(const CLI::App& command) {
       } else {
         value = typed(texts.back());
       }
+    } else if (std::ranges::any_of(o->get_excludes(), [](const auto* other) { return other->count() > 0; })) {
+      continue;  // another stands in its place
     } else if (!o->get_default_str().empty() && o->get_default_str() != "[]") {
       value = typed(o->get_default_str());
     } else {

@@ -11,8 +11,9 @@
 
 namespace lorica::cli {
 
-/// The arguments that the file stands for; those `given` beside it come last and replace its own.
-std::vector<std::string> arguments_of(const std::filesystem::path& file,
+/// The arguments that the file stands for, of a command of `app`; those `given` beside it come last and
+/// replace its own, and what cannot stand beside them.
+std::vector<std::string> arguments_of(const CLI::App& app, const std::filesystem::path& file,
                                       const std::vector<std::string>& given);
 /// What was asked of a command, defaults included, as such a file.
 std::string run_file(const CLI::App& command);

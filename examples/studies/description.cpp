@@ -57,7 +57,7 @@ std::string identity_of(const Value& v, std::initializer_list<std::string_view> 
 }
 
 Row read_row(const std::string& name, Reader r, const Value& described) {
-  Row row{.name = name, .identity = identity_of(described, {"family", "paper"})};
+  Row row{.name = name, .identity = identity_of(described, {"family"})};
   cli::Choice& c = row.choice;
   c.method = name;
   r.read("method", c.method);
@@ -87,7 +87,6 @@ Row read_row(const std::string& name, Reader r, const Value& described) {
       r, "at", row.at,
       {{"given", At::given}, {"random", At::random}, {"spread", At::spread}, {"each-down", At::each_down}});
   r.read("family", row.family);
-  r.read("paper", row.paper);
   r.done();
   return row;
 }

@@ -46,7 +46,6 @@ struct Row {
   At at = At::given;
   index_t budget = 0;  // directions of LoRA at every site whose parameters are the target; 0: as choice says
   std::string family = {};    // rows of one are a curve over budgets
-  std::string paper = {};     // the row of the paper's table beside it
   std::string identity = {};  // what of the description decides a run
 };
 

@@ -219,8 +219,15 @@ class Execution {
     page.reading = job.reading->reading;
     page.form = job.reading->form;
     page.seed = static_cast<Seed>(job.set);
-    schedule_.done(job, Heard{m.model, task, job.set, job.reading->name,
-                              model.probe(some, page, read->task->goal()).values});
+    const bool again = m.maps.entries[job.entry].training.checkpoint_blocks;
+    Heard heard{m.model, task, job.set, job.reading->name};
+    try {
+      heard.values =
+          model.probe(some, page, read->task->goal(), again ? Blocks::recomputed : Blocks::kept).values;
+    } catch (const std::exception& error) {
+      heard.failed = error.what();
+    }
+    schedule_.done(job, std::move(heard));
   }
 
   const Ready& ready_;

@@ -126,15 +126,17 @@ int study(const Options& o) {
   std::cout << after.done << " of " << after.runs << " runs are done; wrote " << o.out
             << ": runs.jsonl, table.md, table.csv, report.md, report.html, pictures\n";
   if (cli::interrupted() && after.done < after.runs) throw cli::Interrupted{};
-  return 0;
+  if (record.failures() == 0) return 0;
+  std::cerr << "lorica-study: " << record.failures()
+            << " run(s) failed, for the reasons in runs.jsonl; the same command tries them again\n";
+  return 1;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   if (cpu::others_at_work()) cpu::let_idle_threads_sleep(argv);
-  std::signal(SIGINT, [](int) { cli::stop_asked = 1; });
-  std::signal(SIGTERM, [](int) { cli::stop_asked = 1; });
+  cli::stop_after_a_step();
   CLI::App app(
       "lorica-study: methods x tasks x seeds x learning rates on one frozen model, from a description");
   Options o;

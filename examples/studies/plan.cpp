@@ -20,6 +20,11 @@ bool Cell::all_rates() const {
 bool Cell::complete() const {
   return all_rates() && std::ranges::none_of(by_seed, [](const Done* d) { return d == nullptr; });
 }
+index_t Cell::made() const {
+  index_t n = 0;
+  for_each_run(*this, [&](const Done&) { ++n; });
+  return n;
+}
 index_t Cell::diverged() const {
   index_t n = 0;
   for_each_run(*this, [&](const Done& d) { n += d.diverged ? 1 : 0; });
@@ -95,20 +100,22 @@ Plan plan(const Ready& ready, const Record& record) {
                        "", "", ""});
         continue;
       }
-      const auto each = part.part.rates.size() + ready.study.seeds.size() - 1;
-      const auto runs = static_cast<index_t>(part.part.rows.size() * each);
-      index_t left = 0;
-      for (std::size_t r = 0; r < part.part.rows.size(); ++r)
-        left += cell(ready, record, p, e, r).left(ready.study);
+      index_t left = 0, made = 0;
+      for (std::size_t r = 0; r < part.part.rows.size(); ++r) {
+        const Cell c = cell(ready, record, p, e, r);
+        left += c.left(ready.study);
+        made += c.made();
+      }
+      const index_t runs = left + made;
       const double a_run = seconds_a_run(ready, record, p, e), seconds = a_run * double(left);
       const ReadyEntry& found = part.entries[e];
       all.table.add({part.part.name, part.part.model, part.part.entries[e].name,
                      std::to_string(found.samples), std::to_string(found.steps),
                      report::human_count(found.learned), std::to_string(part.part.rows.size()),
-                     std::to_string(runs), std::to_string(runs - left), report::human_duration(a_run),
+                     std::to_string(runs), std::to_string(made), report::human_duration(a_run),
                      report::human_duration(seconds)});
       all.runs += runs;
-      all.done += runs - left;
+      all.done += made;
       all.seconds += seconds;
     }
   }

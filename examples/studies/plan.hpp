@@ -19,6 +19,7 @@ struct Cell {
   [[nodiscard]] bool all_rates() const;
   [[nodiscard]] bool complete() const;
   /// Of all its runs.
+  [[nodiscard]] index_t made() const;
   [[nodiscard]] index_t diverged() const;
   [[nodiscard]] index_t failed() const;
   [[nodiscard]] index_t left(const Study& study) const;

@@ -73,12 +73,17 @@ Done run_of(const Value& v) {
   return d;
 }
 io::json::Object to_json(const std::string& identity, const Heard& h) {
-  return {{"identity", identity}, {"model", h.model},     {"task", h.task},
-          {"set", h.set},         {"reading", h.reading}, {"page", list(h.values)}};
+  return {{"identity", identity}, {"model", h.model},       {"task", h.task},    {"set", h.set},
+          {"reading", h.reading}, {"page", list(h.values)}, {"failed", h.failed}};
 }
 Heard probe_of(const Value& v) {
-  return {v.at("model").as_string(), v.at("task").as_string(), static_cast<index_t>(v.at("set").as_integer()),
-          v.at("reading").as_string(), list_of<double>(v.at("page"))};
+  const Value* failed = v.find("failed");
+  return {v.at("model").as_string(),
+          v.at("task").as_string(),
+          static_cast<index_t>(v.at("set").as_integer()),
+          v.at("reading").as_string(),
+          list_of<double>(v.at("page")),
+          failed == nullptr ? "" : failed->as_string()};
 }
 
 }  // namespace
@@ -95,10 +100,11 @@ Record::Record(std::filesystem::path file) : lines_(file, report::JsonLines::Ope
     }
     try {
       const std::string& identity = v.at("identity").as_string();
-      if (v.find("page") != nullptr)
-        heard_[identity] = probe_of(v);
-      else
-        done_[identity] = run_of(v);
+      if (v.find("page") != nullptr) {
+        if (auto probe = probe_of(v); probe.failed.empty()) heard_[identity] = std::move(probe);
+      } else if (auto run = run_of(v); run.failed.empty() || run.diverged) {
+        done_[identity] = std::move(run);
+      }
     } catch (const io::json::JsonError& e) {
       throw FileError(message(lines.place(), ": ", e.what(), "; expected the lines of a study"));
     }
@@ -115,11 +121,15 @@ const Heard* Record::heard(const std::string& identity) const {
 }
 void Record::add(const std::string& identity, Done run) {
   lines_.write(to_json(identity, run));
+  if (!run.failed.empty() && !run.diverged) failed_.insert(identity);
   done_[identity] = std::move(run);
 }
 void Record::add(const std::string& identity, Heard probe) {
   lines_.write(to_json(identity, probe));
-  heard_[identity] = std::move(probe);
+  if (probe.failed.empty())
+    heard_[identity] = std::move(probe);
+  else
+    failed_.insert(identity);
 }
 
 }  // namespace lorica::studies

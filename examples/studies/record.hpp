@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What was done, as JSON lines: one a finished run, keyed by an identity in which everything is that decides
-// its result. A study that was stopped goes on after the last of them.
+// its result. A study that was stopped goes on after the last of them; what had failed for want of something,
+// not by diverging, is done again.
 #pragma once
 
 #include "description.hpp"
@@ -8,6 +9,7 @@
 #include <lorica/report/jsonl.hpp>
 
 #include <map>
+#include <set>
 
 namespace lorica::studies {
 
@@ -38,6 +40,7 @@ struct Heard {
   index_t set = 0;
   std::string reading;
   std::vector<double> values = {};
+  std::string failed = {};  // why there are none
 };
 
 class Record {
@@ -46,12 +49,17 @@ class Record {
 
   [[nodiscard]] const Done* done(const std::string& identity) const;
   [[nodiscard]] const Heard* heard(const std::string& identity) const;
+  /// Whether it was tried since the program began and failed, other than by diverging: the next start tries
+  /// it again.
+  [[nodiscard]] bool failed(const std::string& identity) const { return failed_.contains(identity); }
+  [[nodiscard]] std::size_t failures() const { return failed_.size(); }
   void add(const std::string& identity, Done run);
   void add(const std::string& identity, Heard probe);
 
  private:
   std::map<std::string, Done> done_;
   std::map<std::string, Heard> heard_;
+  std::set<std::string> failed_;
   report::JsonLines lines_;
 };
 

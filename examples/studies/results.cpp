@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
 
 namespace lorica::studies {
 
@@ -28,21 +29,76 @@ double value_of(const Column& column, const Done& run) {
 std::string signed_number(double x, int digits) { return (x >= 0 ? "+" : "") + report::fixed(x, digits); }
 }  // namespace
 
+namespace {
+/// The mean over groups of the mean of each.
+double mean_of_groups(std::span<const double> values, std::span<const std::size_t> group) {
+  std::map<std::size_t, std::pair<double, double>> of;  // sum, count
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    of[group[i]].first += values[i];
+    of[group[i]].second += 1;
+  }
+  double sum = 0;
+  for (const auto& [number, g] : of) sum += g.first / g.second;
+  return of.empty() ? none : sum / double(of.size());
+}
+/// The group of every title: its own, or that of the pair it belongs to.
+std::vector<std::size_t> groups_of(const std::vector<std::vector<std::string>>& pairs,
+                                   const std::vector<std::string>& titles) {
+  std::vector<std::size_t> group;
+  for (std::size_t i = 0; i < titles.size(); ++i) {
+    group.push_back(i);
+    for (const auto& pair : pairs)
+      if (std::ranges::find(pair, titles[i]) != pair.end())
+        for (std::size_t j = 0; j < i; ++j)
+          if (std::ranges::find(pair, titles[j]) != pair.end()) group.back() = group[j];
+  }
+  return group;
+}
+}  // namespace
+
 double Grid::average(std::size_t row, std::size_t seed) const {
-  double sum = 0, n = 0;
+  std::vector<double> values;
+  std::vector<std::size_t> of;
   for (std::size_t c = 0; c < present.size(); ++c) {
     if (!present[c]) continue;
-    sum += value[row][c][seed];
-    ++n;
+    values.push_back(value[row][c][seed]);
+    of.push_back(group[c]);
   }
-  return n > 0 ? sum / n : none;
+  return mean_of_groups(values, of);
+}
+
+const PaperTable* paper_of(const Study& study, const Part& part) {
+  const auto found = std::ranges::find(study.papers, part.paper, &PaperTable::name);
+  return part.paper.empty() || found == study.papers.end() ? nullptr : &*found;
+}
+
+double average_of(const PaperTable& paper, const PaperTable::Line& line, bool pairs) {
+  const std::span<const double> values(line.values);
+  const auto group = pairs ? groups_of(paper.pairs, paper.columns) : groups_of({}, paper.columns);
+  return mean_of_groups(values.first(paper.columns.size()), group);
+}
+
+AverageRule rule_of(const PaperTable& paper) {
+  // The columns are rounded to two digits, and so is the mean.
+  constexpr double tolerance = 0.0101;
+  AverageRule rule;
+  if (paper.average.empty()) return rule;
+  for (const auto& line : paper.lines) {
+    rule.each += std::abs(average_of(paper, line, false) - line.values.back()) < tolerance ? 1 : 0;
+    rule.paired += std::abs(average_of(paper, line, true) - line.values.back()) < tolerance ? 1 : 0;
+  }
+  return rule;
 }
 
 Grid grid(const Ready& ready, const Record& record, std::size_t at) {
   const Part& part = ready.parts[at].part;
   const std::size_t seeds = ready.study.seeds.size();
   Grid g;
-  std::vector<std::string> met;
+  std::vector<std::string> met, titles;
+  for (const Column& c : part.columns) titles.push_back(c.title);
+  const PaperTable* const paper = paper_of(ready.study, part);
+  const bool pairs = paper != nullptr && rule_of(*paper).pairs(*paper);
+  g.group = pairs ? groups_of(paper->pairs, titles) : groups_of({}, titles);
   for (std::size_t c = 0; c < part.columns.size(); ++c) {
     const Entry* const entry = part.entry(part.columns[c].task);
     g.present.push_back(entry != nullptr && !entry->absent);
@@ -148,7 +204,7 @@ std::string csv(const Ready& ready, const Record& record) {
             g.cells[r][static_cast<std::size_t>(part.entry(part.columns[c].task) - part.entries.data())];
         double trainable = 0, kept = 0, n = 0;
         for (const Done* d : cell.by_seed) {
-          if (d == nullptr) continue;
+          if (d == nullptr || !d->failed.empty()) continue;
           trainable += double(d->trainable);
           kept += double(d->kept);
           ++n;

@@ -16,10 +16,25 @@ struct Grid {
   std::vector<std::size_t> primary = {};      // of every task the first column, by which methods are compared
   std::vector<std::vector<Cell>> cells = {};  // [row][entry]
 
+  std::vector<std::size_t> group = {};  // of every column: those of one count as one, by their mean
+
   /// Of a row under a seed, over the present columns; NaN where one is missing.
   [[nodiscard]] double average(std::size_t row, std::size_t seed) const;
 };
 Grid grid(const Ready& ready, const Record& record, std::size_t part);
+
+/// The table that stands beside a part's; null: none.
+const PaperTable* paper_of(const Study& study, const Part& part);
+/// How a paper makes its column of averages, as its own rows tell.
+struct AverageRule {
+  std::size_t each = 0, paired = 0;  // rows that it reproduces: every column once, or a pair's mean once
+  [[nodiscard]] bool pairs(const PaperTable& paper) const {
+    return paired == paper.lines.size() && each < paper.lines.size();
+  }
+};
+AverageRule rule_of(const PaperTable& paper);
+/// The average of a paper's line, every column once or pairs as one.
+double average_of(const PaperTable& paper, const PaperTable::Line& line, bool pairs);
 
 /// Differences of two rows over (task, seed), positive where the first is better.
 struct Comparison {

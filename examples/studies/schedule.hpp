@@ -53,7 +53,7 @@ class Schedule {
   [[nodiscard]] std::optional<Job> first() const;
   [[nodiscard]] bool free(const std::string& identity) const {
     return record_.done(identity) == nullptr && record_.heard(identity) == nullptr &&
-           !std::ranges::count(under_way_, identity);
+           !record_.failed(identity) && !std::ranges::count(under_way_, identity);
   }
   void end(const Job& job) {
     std::erase(under_way_, job.identity);

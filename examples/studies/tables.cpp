@@ -44,11 +44,6 @@ template <class F> double mean_of(const std::vector<Cell>& cells, F number) {
 }
 std::string count(double n) { return std::isfinite(n) ? fixed(n, 0) : "-"; }
 
-const PaperTable* paper_of(const Study& study, const Part& part) {
-  const auto found = std::ranges::find(study.papers, part.paper, &PaperTable::name);
-  return part.paper.empty() || found == study.papers.end() ? nullptr : &*found;
-}
-
 Section results(const Ready& ready, const Part& part, const Grid& g) {
   std::vector<report::Column> columns = {{"method"}, {"trainable", Align::right}, {"left", Align::right}};
   std::string lower;
@@ -157,11 +152,14 @@ Section rates(const Study& study, const Part& part, const Grid& g) {
       cells.push_back(c.chosen ? report::significant(part.rates[*c.chosen]) : c.all_rates() ? "none" : "-");
       diverged += c.diverged();
       failed += c.failed();
-      runs += static_cast<index_t>(part.rates.size() + study.seeds.size()) - 1 - c.left(study);
-      for (const Done* d : c.by_rate)
+      runs += c.made();
+      const auto reason = [&](const Done* d) {
         if (d != nullptr && !d->failed.empty())
-          reasons += message(part.rows[r].name, ", ", d->task, ", rate ", report::significant(d->rate), ": ",
-                             d->failed, '\n');
+          reasons += message(part.rows[r].name, ", ", d->task, ", rate ", report::significant(d->rate),
+                             ", seed ", d->seed, ": ", d->failed, '\n');
+      };
+      for (const Done* d : c.by_rate) reason(d);
+      for (std::size_t s = 1; s < c.by_seed.size(); ++s) reason(c.by_seed[s]);
     }
     cells.insert(cells.end(), {std::to_string(diverged), std::to_string(failed), std::to_string(runs)});
     table.add(cells);
@@ -360,42 +358,23 @@ Section costs(const Part& part, const Grid& g) {
 
 /// Which rule makes a paper's column of averages out of its other columns.
 Section averages(const PaperTable& paper) {
-  const auto rule = [&](bool pairs, const PaperTable::Line& line) {
-    std::map<std::string, std::pair<double, double>> group;  // sum, count
-    for (std::size_t c = 0; c < paper.columns.size(); ++c) {
-      std::string name = paper.columns[c];
-      if (pairs)
-        for (const auto& pair : paper.pairs)
-          if (std::ranges::find(pair, paper.columns[c]) != pair.end()) name = pair.front();
-      group[name].first += line.values[c];
-      group[name].second += 1;
-    }
-    double sum = 0;
-    for (const auto& [name, g] : group) sum += g.first / g.second;
-    return sum / double(group.size());
-  };
   Table table({{"row"},
                {paper.average, Align::right},
                {"each column once", Align::right},
                {"pairs as one", Align::right}});
-  // The columns are rounded to two digits, and so is the mean.
-  constexpr double tolerance = 0.0101;
-  std::size_t each = 0, paired = 0;
-  for (const auto& line : paper.lines) {
-    const double a = rule(false, line), b = rule(true, line), said = line.values.back();
-    each += std::abs(a - said) < tolerance ? 1 : 0;
-    paired += std::abs(b - said) < tolerance ? 1 : 0;
-    table.add({line.name, fixed(said, 2), fixed(a, 3), fixed(b, 3)});
-  }
+  for (const auto& line : paper.lines)
+    table.add({line.name, fixed(line.values.back(), 2), fixed(average_of(paper, line, false), 3),
+               fixed(average_of(paper, line, true), 3)});
   const std::size_t n = paper.lines.size();
+  const AverageRule rule = rule_of(paper);
   const std::string said =
-      each == n && paired < n
-          ? "The mean over every column reproduces all of them: that is its rule, and ours here."
-      : paired == n && each < n
-          ? "The mean that first makes one number of each pair reproduces all of them: that is its rule."
-          : "Neither rule reproduces all of them.";
+      rule.pairs(paper)
+          ? "The mean that first makes one number of each pair reproduces all of them: that is its rule, and ours here."
+      : rule.each == n ? "The mean over every column reproduces all of them: that is its rule, and ours here."
+                       : "Neither rule reproduces all of them; ours here is the mean over every column.";
   return {{.heading = message("How '", paper.average, "' is made in ", paper.source),
-           .paragraph = message(said, " (", each, " and ", paired, " of ", n, " rows within rounding.)"),
+           .paragraph =
+               message(said, " (", rule.each, " and ", rule.paired, " of ", n, " rows within rounding.)"),
            .table = table}};
 }
 

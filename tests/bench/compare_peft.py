@@ -26,6 +26,7 @@ import csv
 import importlib.metadata
 import importlib.util
 import json
+import math
 import os
 import platform
 import random
@@ -759,6 +760,9 @@ def apart(ours, theirs):
     """The largest difference between losses (relative above 1) or scores (relative to the site's, or to a thousandth
     of the largest) in the first steps."""
     worst = 0.0
+    numbers = [x for step in ours.first + theirs.first for x in ([step["loss"]] if "loss" in step else step["scores"].values())]
+    if not all(math.isfinite(x) for x in numbers):
+        return float("inf")
     for a, b in zip(ours.first, theirs.first):
         if "loss" in a:
             worst = max(worst, abs(a["loss"] - b["loss"]) / max(1.0, abs(b["loss"])))
@@ -772,11 +776,14 @@ def apart(ours, theirs):
 
 def table(records, clock, only=None):
     """Lines of the table, and what is wrong."""
-    cases = {}
+    cases, run, of_run = {}, 0, {}
     for r in records:
+        run += r["kind"] == "run"
         if r["kind"] in ("side", "step", "failed"):
             key = tuple(r.get(k) for k in KEY)
             if only is None or key == tuple(only[k] for k in KEY):
+                if of_run.setdefault(key, run) != run:  # measured anew: what an older run said of it is another's
+                    cases[key], of_run[key] = {}, run
                 cases.setdefault(key, {}).setdefault(r["side"], []).append(r)
     rates = next((r["rates"] for r in records if "rates" in r), None)
     products = {r["model"]: r["flop"] for r in records if r["kind"] == "products"}

@@ -176,8 +176,9 @@ each_test() {
   mkdir -p "$folder"
   build/gpu/tests/device_tests --list-test-names-only "$5" >"$folder/names" || true # its exit code counts the names
   all=$(grep -c . "$folder/names")
+  [ "$all" -gt 0 ] || { fault "$1: no test is listed of $5"; return; }
   grep . "$folder/names" | awk '{printf "%d%c%s%c", NR, 0, $0, 0}' |
-    timeout "$3" xargs -0 -n 2 -P "$2" bash -c 'one_test "$0" "$1" "$2" "$3" "$4"' "$1" "$folder" "$4" || true
+    timeout "$3" xargs -r -0 -n 2 -P "$2" bash -c 'one_test "$0" "$1" "$2" "$3" "$4"' "$1" "$folder" "$4" || true
   good=$(cat "$folder"/*.rc 2>/dev/null | grep -c '^0 ')
   slow=$(cat "$folder"/*.rc 2>/dev/null | grep -cE '^(124|137) ')
   bad=$(cat "$folder"/*.rc 2>/dev/null | grep -vcE '^(0|124|137) ')

@@ -7,6 +7,8 @@
 
 #include "support/backends.hpp"
 
+#include <limits>
+
 using namespace lorica;
 
 namespace {
@@ -155,4 +157,13 @@ TEMPLATE_TEST_CASE("portable attention answers the last rows as it answers all",
       check_last_rows(b, {.heads = 4, .kv_heads = 2, .head_dim = 16, .causal = causal, .window = seen}, 23,
                       before);
     }
+}
+
+TEST_CASE("a window wider than any sequence is none", "[core][attention]") {
+  const AttentionShape wide{.window = std::numeric_limits<index_t>::max()}, two{.window = 2};
+  CHECK(wide.first_seen(4) == 0);
+  CHECK(wide.last_seeing(1, 5) == 5);
+  CHECK(two.first_seen(4) == 3);
+  CHECK(two.last_seeing(1, 5) == 3);
+  CHECK(two.last_seeing(4, 5) == 5);
 }

@@ -3,6 +3,8 @@
 
 #include "support/catch.hpp"
 
+#include <cmath>
+
 using Values = std::vector<double>;
 
 TEST_CASE("ranks count from 1, and equal numbers share the mean of their places", "[core][ranks]") {
@@ -10,4 +12,5 @@ TEST_CASE("ranks count from 1, and equal numbers share the mean of their places"
   CHECK(lorica::mean_ranks(Values{1, 1, 0, 1, 0}) == Values{4, 4, 1.5, 4, 1.5});
   CHECK(lorica::mean_ranks(Values{4}) == Values{1});
   CHECK(lorica::mean_ranks(Values{}).empty());
+  CHECK_THROWS_AS(lorica::mean_ranks(Values{1, std::nan(""), 3}), lorica::NumericError);
 }

@@ -43,6 +43,12 @@ same "the adapter, as a file" "$(bits --model "$decoder" --adapter lora.safetens
 $lorica run lora/run.json --out again >said.txt
 same "the run, repeated from its file" "$(bits --model "$decoder" --adapter again)" "$after"
 cmp -s lora/adapter_model.safetensors again/adapter_model.safetensors || fault "a repeated run differs"
+head -c 3000 text.txt >other.txt
+$lorica run lora/run.json --text other.txt --epochs 0.5 --out other >said.txt
+grep -q '"data": \["other.txt"\]' other/run.json || fault "a run on another text has $(grep data other/run.json)"
+grep -q '"steps"' other/run.json && fault "a run of epochs has steps"
+$lorica run other/run.json --out once_more >said.txt
+cmp -s other/adapter_model.safetensors once_more/adapter_model.safetensors || fault "a repeated run of epochs differs"
 $lorica finetune --model "$decoder" --data text.txt --length 64 --steps 10 --batch 4 --rank 3 --target 1 \
   --method adalora --out ada >said.txt
 $lorica export --lora --model "$decoder" --adapter ada --out plain >said.txt

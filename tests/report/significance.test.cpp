@@ -90,6 +90,12 @@ TEST_CASE("the bootstrap's interval", "[report][significance]") {
   CHECK(x.high == 1);
 }
 
+TEST_CASE("of what is not a number there is no interval", "[report][significance]") {
+  const double values[] = {std::nan(""), 1, 2};
+  for (const auto& i : {report::bootstrap_interval(values), report::student_interval(values)})
+    CHECK((std::isnan(i.low) && std::isnan(i.high)));
+}
+
 TEST_CASE("what a level or a distribution cannot be", "[report][significance]") {
   const double values[] = {1, 2};
   CHECK_THROWS_WITH(report::student_interval(values, 1),

@@ -29,5 +29,8 @@ TEST_CASE("too long a label keeps its end", "[report][text]") {
 TEST_CASE("one line has no control characters and is UTF-8", "[report][text]") {
   REQUIRE(one_line("a\nb\tc\x1b[0m") == "a b c [0m");
   REQUIRE(one_line("\xFF") == "\xEF\xBF\xBD");
+  REQUIRE(one_line("a\xC2\x9B"
+                   "2J\xC2\xA0") == "a 2J\xC2\xA0");    // the other set of control characters
+  REQUIRE(one_line("\xEF\xBF\xBF") == "\xEF\xBF\xBD");  // no character of XML's
   REQUIRE(repeat("─", 3) == "───");
 }

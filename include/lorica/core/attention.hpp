@@ -26,7 +26,7 @@ struct AttentionShape {
   }
   /// One beyond the last row that sees row j of a sequence of n.
   [[nodiscard]] LORICA_HD index_t last_seeing(index_t j, index_t n) const {
-    return window > 0 && j + window < n ? j + window : n;
+    return window > 0 && window < n - j ? j + window : n;
   }
 };
 

@@ -7,6 +7,7 @@
 
 #include <lorica/core/config.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 #include <string_view>
@@ -59,7 +60,8 @@ struct Stream {
   }
   /// In (0, 1), 53 bits, never an end point.
   double uniform(std::uint64_t index) const {
-    return (static_cast<double>(bits64(index) >> 11) + 0.5) * 0x1p-53;
+    // The largest would round to 1.
+    return std::min((static_cast<double>(bits64(index) >> 11) + 0.5) * 0x1p-53, 0x1.fffffffffffffp-1);
   }
   /// Standard normal, by Box and Muller.
   double normal(std::uint64_t index) const {

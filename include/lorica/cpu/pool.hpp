@@ -100,14 +100,17 @@ class Arena {
     r.used += by;
     return piece;
   }
-  /// Addresses for four times the machine's memory; less, where the process may not have so many.
+  /// Addresses for four times the machine's memory; where the process may not have so many, few, for others
+  /// want some too.
   Range& reserve(std::size_t least) {
     const auto page = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
     const auto round = [page](std::size_t n) { return (n + page - 1) / page * page; };
     const auto memory = static_cast<std::size_t>(std::max(1L, ::sysconf(_SC_PHYS_PAGES))) * page;
     least = round(least);
     ranges_.reserve(ranges_.size() + 1);
-    for (std::size_t size = std::max(least, 4 * memory);; size = std::max(least, round(size / 2))) {
+    constexpr auto few = std::size_t(256) << 20;
+    for (std::size_t size = std::max(least, 4 * memory);;
+         size = std::max(least, round(std::min(size / 2, few)))) {
       void* const at =
           ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
       if (at != MAP_FAILED) {

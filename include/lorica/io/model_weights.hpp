@@ -52,9 +52,9 @@ class ModelWeights {
     const TensorInfo &x = a.info(one), &y = b.info(other);
     if (x.dtype != y.dtype || x.shape != y.shape) return false;
     const auto left = a.bytes(one), right = b.bytes(other);
-    constexpr std::size_t piece = std::size_t(1) << 24;
-    for (std::size_t at = 0; at < left.size(); at += piece) {
-      const auto n = std::min(piece, left.size() - at);
+    constexpr std::size_t at_once = std::size_t(1) << 24;
+    for (std::size_t at = 0; at < left.size(); at += at_once) {
+      const auto n = std::min(at_once, left.size() - at);
       const bool equal = std::memcmp(left.data() + at, right.data() + at, n) == 0;
       a.forget(left.subspan(at, n));
       b.forget(right.subspan(at, n));

@@ -97,12 +97,12 @@ struct Interval {
 }
 
 /// The same without their being normal: percentiles of the means of resampled values (Efron 1979), between
-/// order statistics by a straight line. NaN of fewer than two.
+/// order statistics by a straight line. NaN of fewer than two, and where a value is not finite.
 [[nodiscard]] inline Interval bootstrap_interval(std::span<const double> values, double level = 0.95,
                                                  index_t draws = 10000, Seed seed = 0) {
   expects(level > 0 && level < 1, "bootstrap_interval: the level is ", level, ", expected between 0 and 1");
   expects(draws > 0, "bootstrap_interval: ", draws, " draws, expected at least 1");
-  if (values.size() < 2) return {};
+  if (values.size() < 2 || !std::ranges::all_of(values, [](double x) { return std::isfinite(x); })) return {};
   const std::size_t n = values.size();
   std::vector<double> means;
   for (index_t d = 0; d < draws; ++d) {

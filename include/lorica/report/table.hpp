@@ -118,7 +118,7 @@ class Table {
 
   [[nodiscard]] static std::string escaped(const std::string& text) {
     std::string out;
-    for (const char c : text) (out += c == '|' ? "\\" : "") += c;
+    for (const char c : text) (out += std::string_view("|\\*<").find(c) < 4 ? "\\" : "") += c;
     return out;
   }
 

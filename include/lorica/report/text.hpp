@@ -22,11 +22,21 @@ enum class Align { left, right, center };
   return width;
 }
 
-/// The text on one line: valid UTF-8, control characters as spaces.
+/// The text on one line: valid UTF-8 that XML takes too, control characters (of both sets) as spaces.
 [[nodiscard]] inline std::string one_line(std::string_view text) {
-  std::string out = io::to_valid_utf8(text);
-  std::ranges::replace_if(
-      out, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }, ' ');
+  const std::string valid = io::to_valid_utf8(text);
+  std::string out;
+  for (std::size_t i = 0; i < valid.size();) {
+    const std::size_t n = std::max<std::size_t>(1, io::utf8_sequence(valid, i));
+    const std::string_view c(valid.data() + i, n);
+    const auto first = static_cast<unsigned char>(c[0]);
+    const bool c1 = n == 2 && first == 0xC2 && static_cast<unsigned char>(c[1]) < 0xA0;
+    if (first < 0x20 || first == 0x7F || c1)
+      out += ' ';
+    else
+      out += c == "\xEF\xBF\xBE" || c == "\xEF\xBF\xBF" ? "\xEF\xBF\xBD" : c;  // U+FFFE, U+FFFF
+    i += n;
+  }
   return out;
 }
 

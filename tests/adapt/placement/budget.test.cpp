@@ -86,7 +86,7 @@ TEST_CASE("the last step of a run cuts to the target, however short the final ph
     return p.reallocate(st, t, Ladder{});
   };
   CHECK(act(whole, 50, 40).act == Reallocation::cut);
-  CHECK(act(whole, 50, 40).threshold < 12);
+  CHECK(act(whole, 50, 20).threshold == 10);  // 18 less 6 + 12 (30/50)^3 = 8.6, cut to 8
   CHECK(act(whole, 50, 48).act == Reallocation::keep);
   CHECK(act(whole, 50, 49).act == Reallocation::cut);
   CHECK(act(whole, 50, 49).threshold == 12);
