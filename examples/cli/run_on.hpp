@@ -238,9 +238,9 @@ template <Backend B> class ModelOn final : public Model {
     const auto task = io::peft::read_config(folder).config.task_type;
     expects<FileError>(task != "TOKEN_CLS", "'", folder.string(),
                        "': the task is TOKEN_CLS, a head that answers every token, which is not read here");
-    Goal goal;
-    if (task == "QUESTION_ANS") goal.kind = Goal::Kind::span;
-    const auto names = names_for(o_.folder.what.names, goal, task == "FEATURE_EXTRACTION");
+    auto names = o_.folder.what.names;
+    // Whatever stands before the parts there: of a bare name every longer one is meant.
+    if (task == "FEATURE_EXTRACTION" || task == "QUESTION_ANS") names.prefix = {};
     const auto as = [&](auto method) {
       auto loaded = io::peft::load(o_.b, o_.model, method, folder, io::peft::named_by(names));
       for (const auto& w : loaded.warnings) std::cerr << "lorica: " << w << '\n';

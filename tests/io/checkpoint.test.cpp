@@ -133,7 +133,7 @@ TEST_CASE("a state holds the step, the parameters and their moments, and whose i
   REQUIRE(file.read<std::int64_t>("step") == std::vector<std::int64_t>{3});
   REQUIRE(file.info("blocks.0.q.A").shape == std::vector<index_t>{4, 16});
   REQUIRE(file.info("blocks.0.q.A.adam_mean").dtype == io::Dtype::F64);
-  REQUIRE(file.tensors().size() == 1 + 14 * 2 * 3);
+  REQUIRE(file.tensors().size() == 1 + 14 * 2 * 4);  // a value, two moments, and when they began
 }
 
 TEST_CASE("a state of another run, model or method is refused with both", "[io][checkpoint]") {

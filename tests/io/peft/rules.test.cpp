@@ -67,8 +67,6 @@ TEST_CASE("all-linear, exclusions and layers", "[io][peft]") {
   CHECK_FALSE(selects(t, "m.q"));
   t.layers_pattern = {"h", "layers"};
   CHECK(selects(t, "m.layers.1.q"));
-  CHECK(selects(t, "layers.1.q"));  // of a model without a prefix
-  CHECK_FALSE(selects(t, "players.1.q"));
   CHECK_FALSE(selects(Targets{}, "anything"));
 }
 

@@ -95,7 +95,7 @@ namespace detail {
 }
 
 /// The number of the layer a path lies in: its first numbered segment from the third on, or the number after
-/// the first of the patterns that is found, at the beginning or behind a dot.
+/// the first of the patterns that is found behind a dot.
 [[nodiscard]] inline std::optional<index_t> layer_of(const std::string& path,
                                                      const std::vector<std::string>& patterns) {
   std::smatch found;
@@ -104,7 +104,7 @@ namespace detail {
     return std::stoll(found[1].str());
   }
   for (const std::string& p : patterns)
-    if (match_from_start(path, "(?:^|.*?\\.)" + p + "\\.(\\d+)\\.", &found))
+    if (match_from_start(path, ".*?\\." + p + "\\.(\\d+)\\.", &found))
       return std::stoll(found[found.size() - 1].str());
   return std::nullopt;
 }
