@@ -34,7 +34,7 @@ TEST_CASE("a Markdown cell is text, not markup", "[report][table]") {
   Table table({{"sites"}});
   table.add({"blocks.*.q <b> a\\b"});
   REQUIRE(table.to_markdown() ==
-          "| sites                |\n| -------------------- |\n| blocks.\\*.q \\<b> a\\\\b |\n");
+          "| sites                 |\n| --------------------- |\n| blocks.\\*.q \\<b> a\\\\b |\n");
 }
 
 TEST_CASE("a cell is one line, a row as long as the titles, a table never without columns",

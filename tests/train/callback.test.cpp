@@ -145,8 +145,10 @@ TEST_CASE("a callback sees all that evolves, and whose it is", "[train][callback
   } look;
   run(4, look);
   REQUIRE(look.identity.find("a point; steps 4, batch 2 x 1") == 0);
-  REQUIRE(look.start ==
-          test::Numbered{{"step", {0}}, {"w", {0}}, {"w.adam_mean", {0}}, {"w.adam_square", {0}}});
+  REQUIRE(
+      look.start ==
+      test::Numbered{
+          {"step", {0}}, {"w", {0}}, {"w.adam_before", {0}}, {"w.adam_mean", {0}}, {"w.adam_square", {0}}});
   REQUIRE(look.end_state.at("step") == std::vector<double>{4});
   REQUIRE(look.end_state.at("w")[0] > 0);
   REQUIRE(look.end_state.at("w.adam_mean")[0] < 0);
