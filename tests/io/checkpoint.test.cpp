@@ -128,7 +128,7 @@ TEST_CASE("a state holds the step, the parameters and their moments, and whose i
   const Scratch scratch;
   lora(scratch / "c", after(3), config);
   const io::SafeTensors file(scratch / "c");
-  REQUIRE(file.metadata().at("format") == "lorica-checkpoint/1");
+  REQUIRE(file.metadata().at("format") == "lorica-checkpoint/2");
   REQUIRE(has(file.metadata().at("identity"), "tiny; steps 20, batch 3 x 2"));
   REQUIRE(file.read<std::int64_t>("step") == std::vector<std::int64_t>{3});
   REQUIRE(file.info("blocks.0.q.A").shape == std::vector<index_t>{4, 16});
@@ -198,6 +198,10 @@ TEST_CASE("what is no checkpoint is refused", "[io][checkpoint]") {
   SECTION("tensors without an identity") {
     io::SafeTensorsWriter().write(path);
     REQUIRE(has(refused(), "is not a checkpoint: it has no \"identity\" in its metadata"));
+  }
+  SECTION("of another version") {
+    io::SafeTensorsWriter().write(path, {{"format", "lorica-checkpoint/1"}, {"identity", "tiny"}});
+    REQUIRE(has(refused(), "' is lorica-checkpoint/1, expected lorica-checkpoint/2: it is of another version"));
   }
   SECTION("text") {
     static_cast<void>(scratch.file("c", "step 7 of 20, and some more"));

@@ -62,6 +62,8 @@ template <Backend B> struct StateReader : StateVisitor<B> {
 /// A callback of fit: saves every `every` steps and when the run is stopped; at the beginning restores what
 /// `path` holds, if it exists. A state of another model, method or configuration is an error that names both.
 struct Checkpoint {
+  static constexpr const char* format = "lorica-checkpoint/2";  // since moments say when they began
+
   std::filesystem::path path;
   index_t every = 100;
 
@@ -72,6 +74,12 @@ struct Checkpoint {
     const auto found = file.metadata().find("identity");
     expects<FileError>(found != file.metadata().end(), "'", path.string(),
                        "' is not a checkpoint: it has no \"identity\" in its metadata");
+    const auto written = file.metadata().find("format");
+    expects<FileError>(written != file.metadata().end() && written->second == format, "'", path.string(),
+                       "' is ", written == file.metadata().end() ? "of no known format" : written->second,
+                       ", expected ", format,
+                       ": it is of another version of this library; finish the run with that one, or "
+                       "remove the file");
     expects<FileError>(found->second == run.identity, "'", path.string(),
                        "' belongs to another run: it is of {", found->second, "}, this run is {",
                        run.identity, "}; remove it, or name another file");
@@ -87,7 +95,7 @@ struct Checkpoint {
   template <Backend B> void save(train::Run<B>& run) const {
     detail::StateWriter<B> writer(run.backend);
     run.visit_state(writer);
-    writer.file.write(path, {{"format", "lorica-checkpoint/1"}, {"identity", run.identity}});
+    writer.file.write(path, {{"format", format}, {"identity", run.identity}});
   }
 };
 
