@@ -109,17 +109,16 @@ inline Described read_gpt2(const ConfigFile& c, std::string_view) {
 
 inline Described read_bert(const ConfigFile& c, std::string_view family) {
   nn::Names names = family == "bert" ? nn::bert_names : nn::roberta_names;
+  const index_t table = c.whole("max_position_embeddings");
   // RoBERTa counts positions from the one after its padding token's.
   if (family == "roberta") {
     const json::Value* given = c.find("pad_token_id");
     const index_t padding = given != nullptr && given->is_integer() ? given->as_integer() : 1;
-    const index_t table = c.whole("max_position_embeddings");
     if (padding < -1 || padding > table - 2)
       c.refuse("\"pad_token_id\" is ", padding, " and \"max_position_embeddings\" ", table,
                ", expected at least -1, and positions beyond the padding token's");
     names.first_position = padding + 1;
   }
-  const index_t table = c.whole("max_position_embeddings");
   nn::TransformerConfig<nn::BertBlock> m{.vocabulary = c.whole("vocab_size"),
                                          .width = c.whole("hidden_size"),
                                          .layers = c.whole("num_hidden_layers"),

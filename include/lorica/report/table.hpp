@@ -118,7 +118,8 @@ class Table {
 
   [[nodiscard]] static std::string escaped(const std::string& text) {
     std::string out;
-    for (const char c : text) (out += std::string_view("|\\*<").find(c) < 4 ? "\\" : "") += c;
+    for (const char c : text)
+      (out += std::string_view("|\\*<").find(c) != std::string_view::npos ? "\\" : "") += c;
     return out;
   }
 
