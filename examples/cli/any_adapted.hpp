@@ -26,6 +26,7 @@ template <Backend B> class AnyAdapted {
     virtual std::optional<MasterVar<B>> penalty(Tape<B>& tape) = 0;
     virtual void precondition() = 0;
     virtual void phase(std::optional<std::uint64_t> draw) = 0;
+    virtual bool repeats() const = 0;
     virtual void begin(index_t steps) = 0;
     virtual void after_step(index_t step, const Companions& companions) = 0;
     virtual bool settled(index_t step) const = 0;
@@ -51,6 +52,7 @@ template <Backend B> class AnyAdapted {
   std::optional<MasterVar<B>> penalty(Tape<B>& tape) { return held_->penalty(tape); }
   void precondition() { held_->precondition(); }
   void phase(std::optional<std::uint64_t> draw) { held_->phase(draw); }
+  [[nodiscard]] bool repeats() const { return held_->repeats(); }
   void begin(index_t steps) { held_->begin(steps); }
   template <class C> void after_step(index_t step, const C& companions) {
     held_->after_step(step, companions);
@@ -79,6 +81,7 @@ template <Backend B> class AnyAdapted {
       if constexpr (A::preconditioned) adapted.precondition();
     }
     void phase(std::optional<std::uint64_t> draw) override { adapted.phase(draw); }
+    bool repeats() const override { return adapted.repeats(); }
     void begin(index_t steps) override {
       if constexpr (A::moves) adapted.begin(steps);
     }

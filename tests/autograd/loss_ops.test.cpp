@@ -110,7 +110,7 @@ template <Backend B> test::Cases<B> cases() {
       {"category_loss",
        [](auto& t, auto& in) {
          return category_loss(in.leaf(t, "z", in.rows(), in.size("classes")),
-                              Targets<B>(in.backend, classes_of(in, true)));
+                              in.targets(classes_of(in, true)));
        },
        [](const Numbers& in) {
          const Matrix z = in.matrix("z", in.rows(), in.size("classes"));
@@ -121,7 +121,7 @@ template <Backend B> test::Cases<B> cases() {
       {"category_loss, weighed",
        [](auto& t, auto& in) {
          return category_loss(in.leaf(t, "z", in.rows(), in.size("classes")),
-                              Targets<B>(in.backend, classes_of(in, true)), weights_of(in));
+                              in.targets(classes_of(in, true)), weights_of(in));
        },
        [](const Numbers& in) {
          // Sums of one row each, so that each may weigh on its own.
@@ -142,7 +142,8 @@ template <Backend B> test::Cases<B> cases() {
        }},
       {"span_loss",
        [](auto& t, auto& in) {
-         return span_loss(in.leaf(t, "z", in.rows(), 2), in.where.offsets, ends_of(in));
+         return span_loss(in.leaf(t, "z", in.rows(), 2), in.where,
+                          SpanTargets<B>(in.backend, in.where.offsets, ends_of(in)));
        },
        span_loss_of},
       {"squared_error",
@@ -188,8 +189,9 @@ TEMPLATE_TEST_CASE("a weighed mean and its gradient are torch's", "[autograd][lo
                       std::vector<double>{0.3, -1.2, 0.5, 1.5, 0.2, -0.4, -0.7, 0.9, 0.1, 0.0, 0.4, -2.0}),
       {}};
   const std::vector<double> w = {0.5, 2, 3};
+  const Targets<B> targets(b, std::vector<std::int32_t>{2, 0, 1, 1});
   Tape<B> tape(b);
-  const auto loss = category_loss(tape.leaf(z), Targets<B>(b, std::vector<std::int32_t>{2, 0, 1, 1}), w);
+  const auto loss = category_loss(tape.leaf(z), targets, w);
   const double weight = 3 + 0.5 + 2 + 2;
   CHECK(loss.value().template host<double>(b)[0] / weight == Approx(0.5856629268310234).epsilon(1e-14));
   tape.backward(loss, 1 / weight);
@@ -199,8 +201,7 @@ TEMPLATE_TEST_CASE("a weighed mean and its gradient are torch's", "[autograd][lo
              0.012776022034503546, 0.007011629555529225, 0.03260552362381338, -0.1051704509435381,
              0.07256492731972469, 0.10150377921696198, -0.11524082192687608, 0.013737042709914155}) < 1e-14);
   CHECK(test::error_of<ShapeError>([&] {
-          (void)category_loss(tape.leaf(z), Targets<B>(b, std::vector<std::int32_t>{2, 0, 1, 1}),
-                              std::vector<double>{1, 2});
+          (void)category_loss(tape.leaf(z), targets, std::vector<double>{1, 2});
         }) == "category_loss: 2 weights for 3 classes");
 }
 
@@ -361,4 +362,18 @@ TEST_CASE("losses name what does not fit", "[autograd][errors]") {
   CHECK(message(frozen, targets, 0) == "cross_entropy: the chunk is 0 rows, expected at least 1");
   CHECK(test::error_of<ShapeError>([&] { (void)squared_error(h, zeros<double>(b, 3, 2)); }) ==
         "squared_error: the target is [3, 2], expected [2, 3]");
+  using Ends = SpanTargets<B>;
+  const std::vector<index_t> offsets{0, 2, 5};
+  const auto ends_error = [&](const std::vector<std::int32_t>& ends) {
+    return test::error_of<Error>([&] { (void)Ends(b, offsets, ends); });
+  };
+  CHECK(ends_error({0, 1, 2, -1}) == "no error");
+  CHECK(ends_error({0, 1}) == "SpanTargets: 2 ends of answers for 2 sequences, expected two each");
+  CHECK(ends_error({0, 2, 0, 0}) == "SpanTargets: the answer of sequence 0 ends at row 2, it has 2");
+  const Ragged<B> where(b, {0, 5});
+  CHECK(test::error_of<ShapeError>([&] {
+          (void)span_loss(tape.constant(zeros<double>(b, 5, 2)), where,
+                          Ends(b, offsets, std::vector<std::int32_t>{0, 1, 2, -1}));
+        }) ==
+        "span_loss: the answers are of 2 sequences of 5 rows, the scores of 1 of 5, expected the same sequences");
 }

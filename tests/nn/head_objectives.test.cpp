@@ -91,7 +91,7 @@ TEST_CASE("where categories have weights, a sample counts as much as its categor
         Approx(loss_of(weighed, 0, 12)[0] / (4 * 5.5)).epsilon(1e-12));
 }
 
-TEST_CASE("a batch without labels is an error naming the sequence", "[nn][head]") {
+TEST_CASE("a batch without labels is an error that says so", "[nn][head]") {
   B b;
   const nn::Transformer<B, nn::BertBlock> model(b, test::tiny<nn::BertBlock>(), test::weights_of(3));
   nn::Head<B> head(b, nn::bert_head(2), model.config().width, nn::initial_head(1));
@@ -100,5 +100,6 @@ TEST_CASE("a batch without labels is an error naming the sequence", "[nn][head]"
   Bare bare;
   CHECK(test::error_of<ConfigError>([&] {
           (void)nn::Classification<B>{{&head}}.loss(tape, model, bare, batch);
-        }) == "objective: sequence 0 has no label; the batch has 0");
+        }) == "objective: the " + std::to_string(batch.where.sequences()) +
+                  " sequences of the batch have no labels, expected one each");
 }

@@ -83,23 +83,27 @@ class BlockBackend : public gpu::ThrustBackend<T, gpu::LoopGemm, Master> {
  public:
   template <class F> void for_rows(index_t n, F f) {
     if constexpr (InRows<F>) {
-      block_->run(0, [n, &f] {
-        for (index_t i = 0; i < n; ++i) f(i);
+      gpu::detail::queue([n, f, block = block_] {
+        block->run(0, [n, &f] {
+          for (index_t i = 0; i < n; ++i) f(i);
+        });
       });
     } else {
       gpu::ThrustBackend<T, gpu::LoopGemm, Master>::for_rows(n, f);
     }
   }
-  void attention(const AttentionCall<T, Master>& c) { this->attend(c, Blocks{*block_}); }
+  void attention(const AttentionCall<T, Master>& c) { this->attend(c, Blocks{block_}); }
   void attention_gradient(const AttentionGradientCall<T, Master>& c) {
-    this->attend_back(c, Blocks{*block_});
+    this->attend_back(c, Blocks{block_});
   }
 
  private:
   struct Blocks {
-    Block& block;
+    std::shared_ptr<Block> block;
     template <class F> void operator()(index_t n, const F& f) const {
-      for (index_t i = 0; i < n; ++i) block.run(f.bytes(), [i, &f] { f(i); });
+      gpu::detail::queue([n, f, played = block] {
+        for (index_t i = 0; i < n; ++i) played->run(f.bytes(), [i, &f] { f(i); });
+      });
     }
   };
   std::shared_ptr<Block> block_ = std::make_shared<Block>(threads);

@@ -2,25 +2,24 @@
 /// @file lorica/gpu/buffer.cuh
 /// Memory of Thrust's device, used again: asking a device for memory stops it, and a training step asks for
 /// the same sizes every time. All work runs in one stream, so a block may be handed out while its last reader
-/// is still queued.
+/// is still queued. What a recording was given stays where it is, for recordings alone: none is done while
+/// another is.
 #pragma once
 
 #include <lorica/core/bf16.hpp>
 #include <lorica/core/out_of_memory.hpp>
+#include <lorica/gpu/recording.cuh>
 
 #include <thrust/device_free.h>
 #include <thrust/device_malloc.h>
 #include <thrust/device_ptr.h>
-
-#if THRUST_DEVICE_SYSTEM == THRUST_DEVICE_SYSTEM_CUDA
-#  include <lorica/gpu/cuda_check.cuh>
-#endif
 
 #include <cstddef>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <new>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -35,20 +34,22 @@ class Pool {
   ~Pool() {
     try {
       trim();
+      forget();
     } catch (...) {  // the device is gone, and its memory with it
     }
   }
 
   /// At least that many bytes. Where the device has none left, unused blocks of other sizes are given back
-  /// first; OutOfMemory where that is not enough.
+  /// first, then those of recordings; OutOfMemory where that is not enough.
   std::byte* take(std::size_t bytes) {
     const std::size_t size = size_class(bytes);
     const std::lock_guard lock(mutex_);
-    auto& free = free_[size];
+    auto& free = (detail::recording() ? recorded_free_ : free_)[size];
     std::byte* p = nullptr;
     if (free.empty()) {
       p = from_device(size);
       held_ += size;
+      if (detail::recording()) recorded_.insert(p);
     } else {
       p = free.back();
       free.pop_back();
@@ -62,14 +63,32 @@ class Pool {
     const std::lock_guard lock(mutex_);
     in_use_ -= size;
     try {
-      free_[size].push_back(p);
+      (recorded_.contains(p) ? recorded_free_ : free_)[size].push_back(p);
     } catch (...) {  // no memory for the list: the block stays with the device until the end
     }
   }
-  /// Gives all unused blocks back to the device.
+  /// Gives all unused blocks back to the device, but those of recordings.
   void trim() {
     const std::lock_guard lock(mutex_);
-    release();
+    release(free_);
+  }
+  /// Gives the blocks of recordings back: none of them may be done any more.
+  void forget() {
+    const std::lock_guard lock(mutex_);
+    release_recorded();
+  }
+  /// How often recordings have lost their memory.
+  [[nodiscard]] std::size_t losses() const {
+    const std::lock_guard lock(mutex_);
+    return losses_;
+  }
+  /// Does f() while no recording can lose its memory; false, and nothing is done, where one has since there
+  /// were that many losses.
+  template <class F> bool unless_lost(std::size_t since, F f) {
+    const std::lock_guard lock(mutex_);
+    if (losses_ != since) return false;
+    f();
+    return true;
   }
   /// The most to hold from now on, as if the device had no more; 0 is all that it has.
   void limit(std::size_t bytes) {
@@ -95,7 +114,12 @@ class Pool {
     try {
       return allocated(size);
     } catch (const std::bad_alloc&) {
-      release();
+      release(free_);
+    }
+    try {
+      return allocated(size);
+    } catch (const std::bad_alloc&) {
+      release_recorded();
     }
     try {
       return allocated(size);
@@ -131,17 +155,25 @@ class Pool {
 #endif
     return {};
   }
-  void release() {
-    for (auto& [size, blocks] : free_)
+  using Blocks = std::map<std::size_t, std::vector<std::byte*>>;
+  void release(Blocks& unused) {
+    for (auto& [size, blocks] : unused)
       while (!blocks.empty()) {
         thrust::device_free(thrust::device_pointer_cast(blocks.back()));
+        recorded_.erase(blocks.back());
         blocks.pop_back();
         held_ -= size;
       }
   }
+  void release_recorded() {
+    if (!recorded_.empty()) ++losses_;
+    release(recorded_free_);
+  }
 
-  std::mutex mutex_;
-  std::map<std::size_t, std::vector<std::byte*>> free_;
+  mutable std::mutex mutex_;
+  Blocks free_, recorded_free_;
+  std::set<std::byte*> recorded_;
+  std::size_t losses_ = 0;
   std::size_t in_use_ = 0, peak_ = 0, held_ = 0, limit_ = 0;
 };
 

@@ -7,6 +7,7 @@
 #include <lorica/core/bf16.hpp>
 #include <lorica/gpu/column_major.cuh>
 #include <lorica/gpu/cuda_check.cuh>
+#include <lorica/gpu/recording.cuh>
 
 #include <cublasLt.h>
 
@@ -74,7 +75,7 @@ class CublasLt {
     if (!plan.known) return false;
     detail::check(cublasLtMatmul(handle_.get(), plan.how.get(), &alpha, x, plan.x.get(), y, plan.y.get(),
                                  &beta, z, plan.z.get(), z, plan.z.get(), &plan.algorithm, workspace_.get(),
-                                 workspace_bytes, nullptr),
+                                 workspace_bytes, detail::stream()),
                   "cublasLtMatmul");
     return true;
   }

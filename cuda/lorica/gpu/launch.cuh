@@ -6,9 +6,9 @@
 
 #include <lorica/core/check.hpp>
 #include <lorica/core/lanes.hpp>
+#include <lorica/gpu/recording.cuh>
 
 #include <thrust/copy.h>
-#include <thrust/detail/config.h>
 #include <thrust/device_ptr.h>
 #include <thrust/execution_policy.h>
 #include <thrust/for_each.h>
@@ -16,10 +16,6 @@
 
 #include <algorithm>
 #include <vector>
-
-#if THRUST_DEVICE_SYSTEM == THRUST_DEVICE_SYSTEM_CUDA
-#  include <lorica/gpu/cuda_check.cuh>
-#endif
 
 namespace lorica::gpu::detail {
 
@@ -39,15 +35,18 @@ __global__ void __launch_bounds__(512) at_each_row(index_t n, const __grid_const
 /// n values from the host; up to 64 KiB are taken along with what is queued (CUDA's guide, on asynchronous
 /// execution). Thrust's own copies, also those on the device, wait for all that was queued before.
 template <class U> void to_device(const U* from, U* to, index_t n) {
+  expects_no_recording("numbers are brought to the device");
   check(cudaMemcpy(to, from, static_cast<std::size_t>(n) * sizeof(U), cudaMemcpyHostToDevice), "a copy of ",
         n, " values to the device");
 }
 template <class U> void to_host(const U* from, U* to, index_t n) {
+  expects_no_recording("numbers are brought to the host");
   check(cudaMemcpy(to, from, static_cast<std::size_t>(n) * sizeof(U), cudaMemcpyDeviceToHost), "a copy of ",
         n, " values from the device, or what was queued before it");
 }
 template <class U> void on_device(const U* from, U* to, index_t n) {
-  check(cudaMemcpyAsync(to, from, static_cast<std::size_t>(n) * sizeof(U), cudaMemcpyDeviceToDevice),
+  check(cudaMemcpyAsync(to, from, static_cast<std::size_t>(n) * sizeof(U), cudaMemcpyDeviceToDevice,
+                        stream()),
         "a copy of ", n, " values on the device");
 }
 
@@ -56,7 +55,7 @@ template <class F> void for_each_index(index_t n, F f) {
   if (n <= 0) return;
   constexpr index_t threads = 256, most = index_t(1) << 20;
   const index_t blocks = std::min((n + threads - 1) / threads, most);
-  at_each_index<<<static_cast<unsigned>(blocks), threads>>>(n, f);
+  at_each_index<<<static_cast<unsigned>(blocks), threads, 0, stream()>>>(n, f);
   check(cudaGetLastError(), "a kernel over ", n, " indices (", name_of<F>(), ")");
 }
 /// f(i) for i in 0 .. n, a block of threads each where f is over RowLanes, else a thread.
@@ -67,7 +66,7 @@ template <class F> void for_rows(index_t n, F f) {
     index_t threads = 32;
     while (threads < 512 && 4 * threads < f.cols()) threads *= 2;
     const index_t blocks = std::min(n, index_t(1) << 20);
-    at_each_row<<<static_cast<unsigned>(blocks), static_cast<unsigned>(threads)>>>(n, f);
+    at_each_row<<<static_cast<unsigned>(blocks), static_cast<unsigned>(threads), 0, stream()>>>(n, f);
     check(cudaGetLastError(), "a kernel over ", n, " rows of ", f.cols(), " (", name_of<F>(), ")");
   } else {
     for_each_index(n, f);
@@ -82,7 +81,7 @@ struct Blocks {
       check(cudaFuncSetAttribute(at_each_block<F>, cudaFuncAttributeMaxDynamicSharedMemorySize,
                                  static_cast<int>(bytes)),
             bytes, " bytes of shared memory for a block (", name_of<F>(), ")");
-    at_each_block<<<static_cast<unsigned>(n), 256, bytes>>>(f);
+    at_each_block<<<static_cast<unsigned>(n), 256, bytes, stream()>>>(f);
     check(cudaGetLastError(), "a kernel of ", n, " blocks (", name_of<F>(), ")");
   }
 };
@@ -90,18 +89,20 @@ struct Blocks {
 #else
 
 template <class U> void to_device(const U* from, U* to, index_t n) {
+  expects_no_recording("numbers are brought to the device");
   thrust::copy(from, from + n, thrust::device_pointer_cast(to));
 }
 template <class U> void to_host(const U* from, U* to, index_t n) {
+  expects_no_recording("numbers are brought to the host");
   const auto first = thrust::device_pointer_cast(from);
   thrust::copy(first, first + n, to);
 }
 template <class U> void on_device(const U* from, U* to, index_t n) {
-  thrust::copy(thrust::device, from, from + n, to);
+  queue([=] { thrust::copy(thrust::device, from, from + n, to); });
 }
 
 template <class F> void for_each_index(index_t n, F f) {
-  if (n > 0) thrust::for_each_n(thrust::device, thrust::counting_iterator<index_t>(0), n, f);
+  if (n > 0) queue([=] { thrust::for_each_n(thrust::device, thrust::counting_iterator<index_t>(0), n, f); });
 }
 template <class F> void for_rows(index_t n, F f) { for_each_index(n, f); }
 

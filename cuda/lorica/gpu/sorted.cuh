@@ -37,14 +37,15 @@ template <class T> Buffer<T> sorted(const std::shared_ptr<Pool>& pool, const T* 
   Buffer<T> keys(pool, n);
   for_each_index(n, NanIsLargest<T>{x, keys.data()});
   std::size_t bytes = 0;
-  check(cub::DeviceRadixSort::SortKeys(nullptr, bytes, keys.data(), made.data(), n), "room to sort ", n,
-        " numbers");
+  const int bits = 8 * static_cast<int>(sizeof(T));
+  check(cub::DeviceRadixSort::SortKeys(nullptr, bytes, keys.data(), made.data(), n, 0, bits, stream()),
+        "room to sort ", n, " numbers");
   Buffer<std::byte> room(pool, static_cast<index_t>(bytes));
-  check(cub::DeviceRadixSort::SortKeys(room.data(), bytes, keys.data(), made.data(), n), "sorting ", n,
-        " numbers");
+  check(cub::DeviceRadixSort::SortKeys(room.data(), bytes, keys.data(), made.data(), n, 0, bits, stream()),
+        "sorting ", n, " numbers");
 #else
   on_device(x, made.data(), n);
-  thrust::sort(thrust::device, made.data(), made.data() + n, NanLast<T>{});
+  queue([to = made.data(), n] { thrust::sort(thrust::device, to, to + n, NanLast<T>{}); });
 #endif
   return made;
 }

@@ -9,9 +9,13 @@
 #include <lorica/gpu/attention.cuh>
 #include <lorica/gpu/buffer.cuh>
 #include <lorica/gpu/loop_gemm.cuh>
+#include <lorica/gpu/recording.cuh>
 #include <lorica/gpu/sorted.cuh>
 #include <lorica/gpu/sweep.cuh>
 
+#include <algorithm>
+#include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -130,6 +134,17 @@ template <Scalar T, class Gemm = LoopGemm, Scalar Master = arithmetic_t<T>> clas
   template <class U> using buffer = Buffer<U>;
   static constexpr double pack_factor = Gemm::pack_factor;
 
+ private:
+  using Tables = std::vector<std::shared_ptr<const detail::TileTable<Buffer>>>;
+
+ public:
+  /// Work that can be done again, and what it reads that nobody else holds.
+  struct Recorded {
+    Recording work;
+    Tables tiles;
+    std::size_t losses;
+  };
+
   explicit ThrustBackend(Gemm gemm = {}) : gemm_(std::move(gemm)) {
     if constexpr (requires { gemm_.take_from(pool_); }) gemm_.take_from(pool_);
   }
@@ -186,13 +201,12 @@ template <Scalar T, class Gemm = LoopGemm, Scalar Master = arithmetic_t<T>> clas
   // --- fast paths ---
   /// All parts in one launch, or a few.
   template <class F> void sweep(std::span<const SweepPart<F>> parts) { detail::sweep(parts); }
-  /// The sum as `sum` has it, left on the device.
+  /// The sums as `sum` and `sum_squares` have them, left on the device.
   template <class U> void sum_into(const U* x, index_t n, Master* out) {
-    auto part = parts(x, n, detail::Itself<U>{});
-    index_t pieces = pieces_of(n);
-    for (; pieces > at_once; pieces = pieces_of(pieces))
-      part = parts(std::as_const(part).data(), pieces, detail::Itself<double>{});
-    detail::for_each_index(1, detail::AddUp<Master>{std::as_const(part).data(), pieces, out});
+    total_into(x, n, detail::Itself<U>{}, out);
+  }
+  template <class U> void sum_squares_into(const U* x, index_t n, Master* out) {
+    total_into(x, n, detail::Square<U>{}, out);
   }
   /// The number that `kth_smallest` finds, left on the device.
   void kth_smallest_into(const Master* x, index_t n, index_t k, Master* out) {
@@ -224,6 +238,25 @@ template <Scalar T, class Gemm = LoopGemm, Scalar Master = arithmetic_t<T>> clas
     for (std::size_t i = 0; i < all.size(); ++i)
       for (index_t p = first[i]; p < first[i + 1]; ++p) sums[i] += host[static_cast<std::size_t>(p)];
     return sums;
+  }
+  /// What f() queues, kept and not done; none where it cannot be, and `why`: f reads from the device or writes
+  /// to it, there is no room, or CUDA refuses. Its addresses must stay what they are.
+  template <class F> [[nodiscard]] std::optional<Recorded> record(F&& f, std::string* why = nullptr) {
+    pool_->trim();  // what f takes is held for it from now on
+    const std::size_t losses = pool_->losses();
+    std::string fault = "a recording: it has lost its memory while it was made";
+    try {
+      Recording work(std::forward<F>(f));
+      if (pool_->losses() == losses) return Recorded{std::move(work), tiles_, losses};
+    } catch (const Error& e) {  // who does the same without a recording is told of what is wrong with f
+      fault = e.what();
+    }
+    if (why != nullptr) *why = fault;
+    return std::nullopt;
+  }
+  /// Does it once more. False, and nothing is done, where its memory has gone to somebody else.
+  [[nodiscard]] bool replay(const Recorded& r) {
+    return pool_->unless_lost(r.losses, [&] { r.work.run(); });
   }
   /// In tiles; see gpu/attention.cuh.
   void attention(const AttentionCall<T, Master>& c) { attend(c, detail::Blocks{}); }
@@ -260,20 +293,29 @@ template <Scalar T, class Gemm = LoopGemm, Scalar Master = arithmetic_t<T>> clas
   }
 
  private:
-  /// Made anew where the batch or the width of a head has changed; copies of the backend keep theirs.
+  /// Of the last few kinds of batch and of head; copies of the backend keep theirs.
   template <class Call> const detail::TileTable<Buffer>& tiles(const Call& c) {
+    constexpr std::size_t kept = 4;
     const index_t side = detail::tile_side<T, Master>(c.shape.head_dim);
-    if (!tiles_ || !tiles_->serves(c.offsets, side)) {
-      const auto host = detail::tiles_of(c.offsets, side);
-      auto device = allocate<std::int32_t>(static_cast<index_t>(host.size()));
-      upload(std::span<const std::int32_t>(host), device.data());
-      tiles_ = std::make_shared<const detail::TileTable<Buffer>>(
-          detail::TileTable<Buffer>{{c.offsets.begin(), c.offsets.end()},
-                                    side,
-                                    static_cast<index_t>(host.size() / 4),
-                                    std::move(device)});
-    }
-    return *tiles_;
+    const auto found = std::ranges::find_if(tiles_, [&](const auto& t) { return t->serves(c.offsets, side); });
+    if (found != tiles_.end()) return **found;
+    const auto host = detail::tiles_of(c.offsets, side);
+    auto device = allocate<std::int32_t>(static_cast<index_t>(host.size()));
+    upload(std::span<const std::int32_t>(host), device.data());
+    if (tiles_.size() == kept) tiles_.erase(tiles_.begin());
+    tiles_.push_back(std::make_shared<const detail::TileTable<Buffer>>(
+        detail::TileTable<Buffer>{{c.offsets.begin(), c.offsets.end()},
+                                  side,
+                                  static_cast<index_t>(host.size() / 4),
+                                  std::move(device)}));
+    return *tiles_.back();
+  }
+  template <class U, class F> void total_into(const U* x, index_t n, F f, Master* out) {
+    auto part = parts(x, n, f);
+    index_t pieces = pieces_of(n);
+    for (; pieces > at_once; pieces = pieces_of(pieces))
+      part = parts(std::as_const(part).data(), pieces, detail::Itself<double>{});
+    detail::for_each_index(1, detail::AddUp<Master>{std::as_const(part).data(), pieces, out});
   }
   /// d_j <- sum_i f(i, j) + beta d_j: tall columns in pieces of rows, whose sums are then added in order.
   template <class F> void columns(index_t rows, index_t cols, const F& f, Master beta, Master* d) {
@@ -310,7 +352,7 @@ template <Scalar T, class Gemm = LoopGemm, Scalar Master = arithmetic_t<T>> clas
 
   Gemm gemm_;
   std::shared_ptr<Pool> pool_ = std::make_shared<Pool>();
-  std::shared_ptr<const detail::TileTable<Buffer>> tiles_;
+  Tables tiles_;
 };
 
 static_assert(Backend<ThrustBackend<float>> && Backend<ThrustBackend<double>> &&

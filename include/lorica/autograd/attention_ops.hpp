@@ -10,12 +10,13 @@
 
 namespace lorica {
 
-/// The sequences of a batch, where they are needed: offsets [sequences + 1] on the host, and for every row,
-/// in the backend's memory, where its sequence begins, where it ends, and its place in it. `before`: rows of
-/// a single sequence that came in earlier batches; its rows take their places behind them.
+/// The sequences of a batch, where they are needed: offsets [sequences + 1] on the host and in the backend's
+/// memory, and there for every row where its sequence begins, where it ends, and its place in it. `before`:
+/// rows of a single sequence that came in earlier batches; its rows take their places behind them.
 template <Backend B> struct Ragged {
   std::vector<index_t> offsets = {0};
   index_t before = 0;
+  Integers<B> offset;                // [sequences + 1]
   Integers<B> begin, end, position;  // [n]
 
   Ragged() = default;
@@ -35,6 +36,7 @@ template <Backend B> struct Ragged {
         last.push_back(static_cast<std::int32_t>(offsets[s + 1]));
         place.push_back(static_cast<std::int32_t>(before + i - offsets[s]));
       }
+    offset = Integers<B>(b, std::vector<std::int32_t>(offsets.begin(), offsets.end()));
     begin = Integers<B>(b, first);
     end = Integers<B>(b, last);
     position = Integers<B>(b, place);

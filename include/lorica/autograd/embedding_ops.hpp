@@ -51,38 +51,50 @@ template <class M> struct EmbedGradient {
     }
   }
 };
-/// Mean of the rows of sequence s, or back.
-template <class T, class M> struct MeanRows {
+/// The rows of sequence s that pooling reads.
+LORICA_HD inline void pooled_rows(Pooling how, const std::int32_t* offset, index_t s, index_t& first,
+                                  index_t& last) {
+  first = how == Pooling::last ? offset[s + 1] - 1 : offset[s];
+  last = how == Pooling::first ? offset[s] + 1 : offset[s + 1];
+}
+/// y_s <- the mean of the rows of sequence s that pooling reads
+template <class T, class M> struct PoolRows {
   MatrixRef<const T> x;
   const std::int32_t* offset;
+  Pooling how;
   MatrixRef<M> y;
   LORICA_HD index_t cols() const { return x.cols; }
   LORICA_HD void operator()(index_t s) const {
     using V = RowLanes<M>;
+    index_t first, last;
+    pooled_rows(how, offset, s, first, last);
     for (index_t j = 0; j < x.cols; j += V::count()) {
       V total(0);
-      for (index_t i = offset[s]; i < offset[s + 1]; ++i) total += load<V>(x.row(i) + j, x.cols - j);
-      store(y.row(s) + j, x.cols - j, total / V(M(offset[s + 1] - offset[s])));
+      for (index_t i = first; i < last; ++i) total += load<V>(x.row(i) + j, x.cols - j);
+      store(y.row(s) + j, x.cols - j, total / V(M(last - first)));
     }
   }
 };
-template <class T, class M> struct MeanRowsGradient {
+/// dx_i (+)= its part of dy_s, s the sequence of row i
+template <class T, class M> struct PoolRowsGradient {
   MatrixRef<const M> dy;
-  const std::int32_t* begin;
-  const std::int32_t* end;
-  const std::int32_t* sequence;
-  MatrixRef<T> dx;
+  const std::int32_t* offset;
   Pooling how;
+  MatrixRef<T> dx;
   bool add;
   LORICA_HD index_t cols() const { return dx.cols; }
   LORICA_HD void operator()(index_t i) const {
     using V = RowLanes<M>;
-    const M weight = how == Pooling::mean    ? M(1) / M(end[i] - begin[i])
-                     : how == Pooling::first ? M(i == begin[i])
-                                             : M(i + 1 == end[i]);
+    index_t s = 0, high = dy.rows, first, last;  // the last sequence that begins at or before row i
+    while (high - s > 1) {
+      const index_t middle = (s + high) / 2;
+      (offset[middle] <= i ? s : high) = middle;
+    }
+    pooled_rows(how, offset, s, first, last);
+    const M weight = first <= i && i < last ? M(1) / M(last - first) : M(0);
     for (index_t j = 0; j < dx.cols; j += V::count()) {
       const index_t left = dx.cols - j;
-      const V v = load<V>(dy.row(sequence[i]) + j, left) * V(weight);
+      const V v = load<V>(dy.row(s) + j, left) * V(weight);
       store(dx.row(i) + j, left, add ? load<V>(dx.row(i) + j, left) + v : v);
     }
   }
@@ -132,32 +144,14 @@ template <Backend B, class T> MasterVar<B> pool(const Var<B, T>& x, const Ragged
   using M = typename B::master;
   B& b = x.backend();
   expects_shape("pool", "x", x.shape(), {where.rows(), x.cols()});
-  std::vector<std::int32_t> bounds, of_row;
-  for (std::size_t s = 0; s < where.offsets.size(); ++s) {
-    bounds.push_back(static_cast<std::int32_t>(where.offsets[s]));
-    if (s > 0) of_row.resize(static_cast<std::size_t>(where.offsets[s]), static_cast<std::int32_t>(s - 1));
-  }
-  const index_t sequences = where.sequences();
-  MasterTensor<B> y(b, sequences, x.cols());
-  if (how == Pooling::mean) {
-    const Integers<B> offset(b, bounds);
-    b.for_rows(sequences, fn::MeanRows<T, M>{x.value().ref(), offset.data(), y.ref()});
-  } else {
-    std::vector<std::int32_t> rows(bounds.begin(), bounds.end() - 1);
-    if (how == Pooling::last)
-      for (std::size_t s = 0; s < rows.size(); ++s) rows[s] = bounds[s + 1] - 1;
-    const Integers<B> picked(b, rows);
-    b.for_rows(sequences, fn::Embed<T, M>{x.value().ref(), picked.data(), y.ref(), false});
-  }
-  return x.tape().record(std::move(y), x.needs_grad(),
-                         [x = x.gradient_only(), &where, how, of_row = std::move(of_row)](const auto& dy) {
-                           B& be = x.backend();
-                           const Integers<B> sequence(be, of_row);
-                           const auto dx = x.into();
-                           be.for_rows(sequence.size(), fn::MeanRowsGradient<T, M>{
-                                                            dy->cref(), where.begin.data(), where.end.data(),
-                                                            sequence.data(), dx.ref(), how, !dx.fresh});
-                         });
+  MasterTensor<B> y(b, where.sequences(), x.cols());
+  b.for_rows(y.rows(), fn::PoolRows<T, M>{x.value().ref(), where.offset.data(), how, y.ref()});
+  return x.tape().record(
+      std::move(y), x.needs_grad(), [x = x.gradient_only(), &where, how](const auto& dy) {
+        const auto dx = x.into();
+        x.backend().for_rows(where.rows(), fn::PoolRowsGradient<T, M>{dy->cref(), where.offset.data(), how,
+                                                                      dx.ref(), !dx.fresh});
+      });
 }
 
 }  // namespace lorica

@@ -4,6 +4,7 @@
 /// master.
 #pragma once
 
+#include <lorica/autograd/attention_ops.hpp>
 #include <lorica/autograd/linear_ops.hpp>
 #include <lorica/autograd/shape_ops.hpp>
 #include <lorica/core/reduce.hpp>
@@ -24,6 +25,25 @@ template <Backend B> struct Targets {
   Targets() = default;
   /// target[i] is the class of row i, or negative for none.
   Targets(B& b, std::span<const std::int32_t> by_row) : rows(static_cast<index_t>(by_row.size())) {
+    const auto [r, t] = listed(by_row);
+    count = static_cast<index_t>(r.size());
+    row = Integers<B>(b, r);
+    target = Integers<B>(b, t);
+  }
+  /// Others, of as many rows and as many of them with a target, in the memory that is there.
+  void assign(B& b, std::span<const std::int32_t> by_row) {
+    expects<ShapeError>(static_cast<index_t>(by_row.size()) == rows, "Targets: ", by_row.size(),
+                        " rows in the place of ", rows);
+    largest = -1;
+    const auto [r, t] = listed(by_row);
+    row.assign(b, r);
+    target.assign(b, t);
+  }
+
+ private:
+  /// The rows that have a target, and their targets.
+  std::pair<std::vector<std::int32_t>, std::vector<std::int32_t>> listed(
+      std::span<const std::int32_t> by_row) {
     std::vector<std::int32_t> r, t;
     for (std::size_t i = 0; i < by_row.size(); ++i) {
       if (by_row[i] < 0) continue;
@@ -31,9 +51,39 @@ template <Backend B> struct Targets {
       r.push_back(static_cast<std::int32_t>(i));
       t.push_back(by_row[i]);
     }
-    count = static_cast<index_t>(r.size());
-    row = Integers<B>(b, r);
-    target = Integers<B>(b, t);
+    return {std::move(r), std::move(t)};
+  }
+};
+
+/// The first and the last row of an answer in every sequence, counted within it (negative: none), on the host
+/// and in the backend's memory.
+template <Backend B> struct SpanTargets {
+  std::vector<index_t> offsets = {0};
+  index_t count = 0;  // ends that there are
+  Integers<B> at;     // [2 sequences]
+
+  SpanTargets() = default;
+  /// ends [2 sequences]: first, then last.
+  SpanTargets(B& b, std::vector<index_t> of_sequences, std::span<const std::int32_t> ends)
+      : offsets(std::move(of_sequences)), count(counted(ends)), at(b, ends) {}
+  /// Others of the same sequences, in the memory that is there.
+  void assign(B& b, std::span<const std::int32_t> ends) {
+    count = counted(ends);
+    at.assign(b, ends);
+  }
+
+ private:
+  [[nodiscard]] index_t counted(std::span<const std::int32_t> ends) const {
+    expects<ShapeError>(ends.size() + 2 == 2 * offsets.size(), "SpanTargets: ", ends.size(),
+                        " ends of answers for ", offsets.size() - 1, " sequences, expected two each");
+    index_t n = 0;
+    for (std::size_t i = 0; i < ends.size(); ++i) {
+      const index_t rows = offsets[i / 2 + 1] - offsets[i / 2];
+      expects(ends[i] < rows, "SpanTargets: the answer of sequence ", i / 2, " ends at row ", ends[i],
+              ", it has ", rows);
+      n += ends[i] >= 0 ? 1 : 0;
+    }
+    return n;
   }
 };
 
@@ -171,34 +221,35 @@ template <class M> struct WeighRow {
 }  // namespace fn
 
 /// L = sum over rows with a target of -w_target log softmax(z)_target      z [n, classes], master; w 1 if
-/// none For the few classes of a classification. Keeps w (softmax(z) - onehot(target)), and the targets.
+/// none For the few classes of a classification. Keeps w (softmax(z) - onehot(target)). `targets` must outlive
+/// the tape.
 template <Backend B>
-MasterVar<B> category_loss(const MasterVar<B>& z, Targets<B> wanted, std::span<const double> weights = {}) {
+MasterVar<B> category_loss(const MasterVar<B>& z, const Targets<B>& targets,
+                           std::span<const double> weights = {}) {
   using M = typename B::master;
   B& b = z.backend();
-  const auto targets = std::make_shared<const Targets<B>>(std::move(wanted));
-  const index_t n = targets->count;
-  expects<ShapeError>(z.rows() == targets->rows, "category_loss: logits are ", z.shape(), ", targets ",
-                      targets->rows);
-  expects(targets->largest < z.cols(), "category_loss: a target is ", targets->largest, ", there are ",
+  const index_t n = targets.count;
+  expects<ShapeError>(z.rows() == targets.rows, "category_loss: logits are ", z.shape(), ", targets ",
+                      targets.rows);
+  expects(targets.largest < z.cols(), "category_loss: a target is ", targets.largest, ", there are ",
           z.cols(), " classes");
   MasterTensor<B> dz(b, n, z.cols()), losses(b, 1, std::max<index_t>(n, 1));
-  b.for_rows(n, fn::GatherRows<M>{z.value().ref(), targets->row.data(), dz.ref()});
-  b.for_rows(n, row::CrossEntropy<M>{dz.ref(), targets->target.data(), losses.data(), true});
+  b.for_rows(n, fn::GatherRows<M>{z.value().ref(), targets.row.data(), dz.ref()});
+  b.for_rows(n, row::CrossEntropy<M>{dz.ref(), targets.target.data(), losses.data(), true});
   if (!weights.empty()) {
     expects<ShapeError>(static_cast<index_t>(weights.size()) == z.cols(), "category_loss: ", weights.size(),
                         " weights for ", z.cols(), " classes");
     const MasterTensor<B> w(b, 1, z.cols(), weights);
-    b.for_each_index(n, fn::WeighRow<M>{dz.ref(), losses.data(), targets->target.data(), w.data()});
+    b.for_each_index(n, fn::WeighRow<M>{dz.ref(), losses.data(), targets.target.data(), w.data()});
   }
   auto total = sum_of(b, std::as_const(losses).data(), n);
   auto kept = z.tape().keep(std::move(dz));
   return z.tape().record(
-      std::move(total), z.needs_grad(), [z = z.gradient_only(), kept, targets](const auto& dl) {
+      std::move(total), z.needs_grad(), [z = z.gradient_only(), kept, &targets](const auto& dl) {
         const auto to = z.into();
         if (to.fresh) fill(z.backend(), *to.tensor, M(0));
-        z.backend().for_rows(targets->count, fn::ScatterRows<M, M>{kept->get().ref(), targets->row.data(),
-                                                                   to.ref(), dl->data(), true});
+        z.backend().for_rows(targets.count, fn::ScatterRows<M, M>{kept->get().ref(), targets.row.data(),
+                                                                  to.ref(), dl->data(), true});
       });
 }
 
@@ -229,27 +280,20 @@ template <class M> struct SpanLoss {
 }  // namespace fn
 
 /// L = sum over sequences of -log softmax(z_0)_first - log softmax(z_1)_last, each softmax over the rows of
-/// the sequence       z [n, 2] master; ends [2 sequences]: rows within the sequence, first then last;
-/// negative: none Keeps the gradient of z. Extractive answers, as in Devlin et al. 2019, section 4.2.
+/// the sequence       z [n, 2] master; `where` and `ends` of the same sequences
+/// Keeps the gradient of z. Extractive answers, as in Devlin et al. 2019, section 4.2.
 template <Backend B>
-MasterVar<B> span_loss(const MasterVar<B>& z, std::span<const index_t> offsets,
-                       std::span<const std::int32_t> ends) {
+MasterVar<B> span_loss(const MasterVar<B>& z, const Ragged<B>& where, const SpanTargets<B>& ends) {
   using M = typename B::master;
   B& b = z.backend();
-  const auto sequences = static_cast<index_t>(offsets.size()) - 1;
-  expects_shape("span_loss", "the scores", z.shape(), {offsets.back(), 2});
-  expects<ShapeError>(static_cast<index_t>(ends.size()) == 2 * sequences, "span_loss: ", ends.size(),
-                      " ends of answers for ", sequences, " sequences, expected two each");
-  for (std::size_t s = 0; s + 1 < offsets.size(); ++s)
-    for (const std::int32_t at : {ends[2 * s], ends[2 * s + 1]})
-      expects(at < offsets[s + 1] - offsets[s], "span_loss: the answer of sequence ", s, " ends at row ", at,
-              ", it has ", offsets[s + 1] - offsets[s]);
-  const std::vector<std::int32_t> bounds(offsets.begin(), offsets.end());
-  const Integers<B> offset(b, bounds), at(b, ends);
-  MasterTensor<B> dz(b, z.rows(), 2), losses(b, 1, 2 * sequences);
-  b.for_each_index(2 * sequences,
-                   fn::SpanLoss<M>{z.value().ref(), offset.data(), at.data(), dz.ref(), losses.data()});
-  auto total = sum_of(b, std::as_const(losses).data(), 2 * sequences);
+  expects_shape("span_loss", "the scores", z.shape(), {where.rows(), 2});
+  expects<ShapeError>(ends.offsets == where.offsets, "span_loss: the answers are of ",
+                      ends.offsets.size() - 1, " sequences of ", ends.offsets.back(), " rows, the scores of ",
+                      where.sequences(), " of ", where.rows(), ", expected the same sequences");
+  MasterTensor<B> dz(b, z.rows(), 2), losses(b, 1, ends.at.size());
+  b.for_each_index(ends.at.size(), fn::SpanLoss<M>{z.value().ref(), where.offset.data(), ends.at.data(),
+                                                   dz.ref(), losses.data()});
+  auto total = sum_of(b, std::as_const(losses).data(), losses.size());
   auto kept = z.tape().keep(std::move(dz));
   return z.tape().record(std::move(total), z.needs_grad(), [z = z.gradient_only(), kept](const auto& dl) {
     z.add_gradient(fn::ScaleBy<M>{dl->data()}, kept->get());
@@ -264,7 +308,7 @@ template <Backend B, class T> MasterVar<B> squared_error(const Var<B, T>& y, con
   expects_shape("squared_error", "the target", target.shape(), y.shape());
   Tensor<B, T> e(b, y.rows(), y.cols());
   b.map(e.size(), fn::Subtract{}, e.data(), y.value().data(), target.data());
-  MasterTensor<B> total(b, 1, 1, std::vector<double>{b.sum_squares(std::as_const(e).data(), e.size())});
+  auto total = sum_of_squares(b, std::as_const(e).data(), e.size());
   auto kept = y.tape().keep(std::move(e));
   return y.tape().record(std::move(total), y.needs_grad(), [y = y.gradient_only(), kept](const auto& dl) {
     y.add_gradient(fn::ScaleBy<M>{dl->data(), M(2)}, kept->get());

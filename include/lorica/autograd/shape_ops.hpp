@@ -15,6 +15,11 @@ template <Backend B> struct RowIds {
   Integers<B> device;  // [n]
   RowIds() = default;
   RowIds(B& b, std::vector<std::int32_t> ids) : host(std::move(ids)), device(b, host) {}
+  /// Others, as many, in the memory that is there.
+  void assign(B& b, std::vector<std::int32_t> ids) {
+    device.assign(b, ids);
+    host = std::move(ids);
+  }
 };
 
 namespace fn {

@@ -244,7 +244,9 @@ template <Backend B> class Tape {
     expects_shape("backward", "the loss", loss.shape(), {1, 1});
     saved_ = account_->live;
     if (loss.needs_grad()) {
-      loss.add_gradient(std::make_shared<MasterTensor<B>>(*backend_, 1, 1, std::vector<double>{seed}));
+      auto of_loss = std::make_shared<MasterTensor<B>>(*backend_, 1, 1);
+      fill(*backend_, *of_loss, static_cast<master>(seed));
+      loss.add_gradient(std::move(of_loss));
       while (!pullbacks_.empty()) {
         const auto pull = std::move(pullbacks_.back());
         pullbacks_.pop_back();

@@ -23,6 +23,17 @@ template <Backend B> MasterTensor<B> sum_of(B& b, const typename B::master* x, i
   }
 }
 
+/// The same of their squares.      [1, 1]
+template <Backend B, class T> MasterTensor<B> sum_of_squares(B& b, const T* x, index_t n) {
+  if constexpr (requires(typename B::master * out) { b.sum_squares_into(x, n, out); }) {
+    MasterTensor<B> total(b, 1, 1);
+    b.sum_squares_into(x, n, total.data());
+    return total;
+  } else {
+    return MasterTensor<B>(b, 1, 1, std::vector<double>{n == 0 ? 0.0 : b.sum_squares(x, n)});
+  }
+}
+
 /// *out <- the k-th smallest of n numbers, out in the backend's memory, which they do not leave. As the
 /// backend's own verb counts: from 1, NaN last.
 template <Backend B>

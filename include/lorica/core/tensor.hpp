@@ -22,15 +22,7 @@ template <Backend B, class T> class Tensor {
   /// From host numbers of any floating type, row by row.
   template <class U>
   Tensor(B& b, index_t rows, index_t cols, std::span<const U> host) : Tensor(b, rows, cols) {
-    expects<ShapeError>(static_cast<index_t>(host.size()) == rows * cols, "Tensor: ", host.size(),
-                        " numbers for the shape ", shape());
-    if constexpr (std::is_same_v<T, U>) {
-      b.upload(host, data());
-    } else {
-      std::vector<T> rounded(host.size());
-      std::ranges::transform(host, rounded.begin(), convert<T, U>);
-      b.upload(std::span<const T>(rounded), data());
-    }
+    assign(b, host);
   }
   template <class U>
   Tensor(B& b, index_t rows, index_t cols, const std::vector<U>& host)
@@ -49,6 +41,18 @@ template <Backend B, class T> class Tensor {
   [[nodiscard]] MatrixRef<const T> ref() const noexcept { return {data(), rows_, cols_}; }
   [[nodiscard]] MatrixRef<const T> cref() const noexcept { return ref(); }
 
+  /// Other numbers, in the memory that is there.
+  template <class U> void assign(B& b, std::span<const U> host) {
+    expects<ShapeError>(static_cast<index_t>(host.size()) == size(), "Tensor: ", host.size(),
+                        " numbers for the shape ", shape());
+    if constexpr (std::is_same_v<T, U>) {
+      b.upload(host, data());
+    } else {
+      std::vector<T> rounded(host.size());
+      std::ranges::transform(host, rounded.begin(), convert<T, U>);
+      b.upload(std::span<const T>(rounded), data());
+    }
+  }
   [[nodiscard]] Tensor clone(B& b) const {
     Tensor out(b, rows_, cols_);
     b.copy(data(), out.data(), size());
@@ -95,6 +99,12 @@ template <Backend B> class Integers {
   Integers() = default;
   Integers(B& b, std::span<const std::int32_t> host)
       : size_(static_cast<index_t>(host.size())), data_(b.template allocate<std::int32_t>(size_)) {
+    assign(b, host);
+  }
+  /// Others, as many, in the memory that is there.
+  void assign(B& b, std::span<const std::int32_t> host) {
+    expects<ShapeError>(static_cast<index_t>(host.size()) == size_, "Integers: ", host.size(),
+                        " in the place of ", size_);
     b.upload(host, data_.data());
   }
   [[nodiscard]] const std::int32_t* data() const noexcept { return data_.data(); }

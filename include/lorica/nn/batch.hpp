@@ -94,6 +94,26 @@ template <Backend B> struct Answers {
   Targets<B> targets;  // by these rows
 };
 
+/// Labels where a backend can read them, in each of the ways that they may be asked for.
+template <Backend B> struct Labelled {
+  Targets<B> categories;   // by sequence
+  MasterTensor<B> values;  // [sequences, 1]
+  SpanTargets<B> ends;
+};
+
+/// All of a batch but its numbers: batches of one shape are computed alike.
+struct BatchShape {
+  std::vector<index_t> offsets;
+  std::vector<index_t> targets;     // by sequence, rows with a target
+  std::vector<bool> labelled = {};  // by sequence, whether it is of a category; empty: no labels
+  bool operator==(const BatchShape&) const = default;
+
+  explicit BatchShape(const Sequences& s) : offsets(s.offsets) {
+    for (index_t i = 0; i < s.count(); ++i) targets.push_back(s.targets_in(i));
+    for (const Label& l : s.labels) labelled.push_back(l.category >= 0);
+  }
+};
+
 /// The same, where a backend can read it. It must outlive the tapes it is used on, and so it does not move.
 /// With a past it is the next rows of that sequence, and runs once.
 template <Backend B> struct Batch {
@@ -102,7 +122,8 @@ template <Backend B> struct Batch {
   RowIds<B> places;  // of every row in its sequence
   RowIds<B> types;   // segment of every row
   Targets<B> targets;
-  std::vector<Label> labels;          // by sequence, or none
+  std::vector<Label> labels;  // by sequence, or none
+  std::optional<Labelled<B>> labelled;
   Past<B>* past;                      // of its one sequence, or null
   std::optional<Answers<B>> answers;  // where at least a quarter of the rows has no target
 
@@ -110,16 +131,46 @@ template <Backend B> struct Batch {
       : where(b, s.offsets, rows_before(s, continued)),
         ids(b, s.ids),
         places(b, places_of(s, where.before)),
-        types(b, s.types.empty() ? std::vector<std::int32_t>(s.ids.size(), 0) : s.types),
+        types(b, types_of(s)),
         targets(b, s.targets),
         labels(s.labels),
-        past(continued) {
+        past(continued),
+        most_(s) {
     for (index_t i = 0; i < s.count(); ++i) targets_in_.push_back(s.targets_in(i));
     if (!s.labels.empty()) {
+      expects(static_cast<index_t>(s.labels.size()) == s.count(), "Batch: ", s.labels.size(), " labels for ",
+              s.count(), " sequences, expected one each, or none");
       first_ = one_of_each(b, s, [](index_t begin, index_t) { return begin; });
       last_ = one_of_each(b, s, [](index_t, index_t end) { return end - 1; });
+      labelled.emplace(Labelled<B>{Targets<B>(b, categories_of(s)),
+                                   MasterTensor<B>(b, s.count(), 1, values_of(s)),
+                                   SpanTargets<B>(b, s.offsets, ends_of(s))});
     }
-    if (past == nullptr && targets.count > 0 && 4 * targets.count <= 3 * s.rows()) answers = answers_of(b, s);
+    if (past == nullptr && targets.count > 0 && 4 * targets.count <= 3 * s.rows()) {
+      auto read = Read(s);
+      answers.emplace(Answers<B>{RowsRead<B>(b, std::move(read.offsets), std::move(read.rows)),
+                                 Targets<B>(b, read.wanted)});
+    }
+  }
+  /// Other sequences of the same BatchShape, in the memory that is there. False, and nothing is changed,
+  /// where one of their ids or targets is larger than all were: whoever looked at these must look again.
+  [[nodiscard]] bool refill(B& b, const Sequences& s) {
+    if (!Largest(s).within(most_)) return false;
+    ids.assign(b, s.ids);
+    types.assign(b, types_of(s));
+    targets.assign(b, s.targets);
+    labels = s.labels;
+    if (labelled) {
+      labelled->categories.assign(b, categories_of(s));
+      labelled->values.assign(b, std::span<const float>(values_of(s)));
+      labelled->ends.assign(b, ends_of(s));
+    }
+    if (answers) {
+      auto read = Read(s);
+      answers->rows.which.assign(b, std::move(read.rows));
+      answers->targets.assign(b, read.wanted);
+    }
+    return true;
   }
   Batch(const Batch&) = delete;
   Batch& operator=(const Batch&) = delete;
@@ -133,8 +184,23 @@ template <Backend B> struct Batch {
   }
 
  private:
+  /// The largest of what is looked up in a table.
+  struct Largest {
+    std::int32_t id = 0, type = 0, target = -1, category = -1;
+    bool negative = false;  // an id or a type
+    explicit Largest(const Sequences& s) {
+      for (const auto v : s.ids) id = std::max(id, v), negative = negative || v < 0;
+      for (const auto v : s.types) type = std::max(type, v), negative = negative || v < 0;
+      for (const auto v : s.targets) target = std::max(target, v);
+      for (const Label& l : s.labels) category = std::max(category, l.category);
+    }
+    [[nodiscard]] bool within(const Largest& o) const {
+      return !negative && id <= o.id && type <= o.type && target <= o.target && category <= o.category;
+    }
+  };
   std::vector<index_t> targets_in_;
   std::optional<RowsRead<B>> first_, last_;
+  Largest most_;
   /// row(begin, end) of every sequence
   template <class F> static RowsRead<B> one_of_each(B& b, const Sequences& s, F row) {
     std::vector<index_t> offsets = {0};
@@ -145,21 +211,40 @@ template <Backend B> struct Batch {
     }
     return {b, std::move(offsets), std::move(rows)};
   }
-  /// A sequence without a target is read at its last row.
-  static Answers<B> answers_of(B& b, const Sequences& s) {
+  /// The rows that are read where a loss reads those with a target: of a sequence without one, its last.
+  struct Read {
     std::vector<index_t> offsets = {0};
     std::vector<std::int32_t> rows, wanted;
-    const auto read = [&](index_t i) {
-      rows.push_back(static_cast<std::int32_t>(i));
-      wanted.push_back(s.targets[static_cast<std::size_t>(i)]);
-    };
-    for (std::size_t i = 0; i + 1 < s.offsets.size(); ++i) {
-      for (index_t j = s.offsets[i]; j < s.offsets[i + 1]; ++j)
-        if (s.targets[static_cast<std::size_t>(j)] >= 0) read(j);
-      if (static_cast<index_t>(rows.size()) == offsets.back()) read(s.offsets[i + 1] - 1);
-      offsets.push_back(static_cast<index_t>(rows.size()));
+    explicit Read(const Sequences& s) {
+      const auto read = [&](index_t i) {
+        rows.push_back(static_cast<std::int32_t>(i));
+        wanted.push_back(s.targets[static_cast<std::size_t>(i)]);
+      };
+      for (std::size_t i = 0; i + 1 < s.offsets.size(); ++i) {
+        for (index_t j = s.offsets[i]; j < s.offsets[i + 1]; ++j)
+          if (s.targets[static_cast<std::size_t>(j)] >= 0) read(j);
+        if (static_cast<index_t>(rows.size()) == offsets.back()) read(s.offsets[i + 1] - 1);
+        offsets.push_back(static_cast<index_t>(rows.size()));
+      }
     }
-    return {RowsRead<B>(b, std::move(offsets), std::move(rows)), Targets<B>(b, wanted)};
+  };
+  static std::vector<std::int32_t> types_of(const Sequences& s) {
+    return s.types.empty() ? std::vector<std::int32_t>(s.ids.size(), 0) : s.types;
+  }
+  static std::vector<std::int32_t> categories_of(const Sequences& s) {
+    std::vector<std::int32_t> of;
+    for (const Label& l : s.labels) of.push_back(l.category);
+    return of;
+  }
+  static std::vector<float> values_of(const Sequences& s) {
+    std::vector<float> of;
+    for (const Label& l : s.labels) of.push_back(l.value);
+    return of;
+  }
+  static std::vector<std::int32_t> ends_of(const Sequences& s) {
+    std::vector<std::int32_t> of;
+    for (const Label& l : s.labels) of.insert(of.end(), {l.first, l.last});
+    return of;
   }
   static index_t rows_before(const Sequences& s, const Past<B>* continued) {
     if (continued == nullptr) return 0;

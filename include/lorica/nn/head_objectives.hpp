@@ -27,10 +27,13 @@ template <Backend B> struct OverHead {
   void visit_state(StateVisitor<B>& v) const {
     head->for_each_parameter([&](Parameter<B>& p) { v.tensor(p.name, p.value); });
   }
+  static const Labelled<B>& labelled(const Batch<B>& batch) {
+    expects(batch.labelled.has_value(), "objective: the ", batch.where.sequences(),
+            " sequences of the batch have no labels, expected one each");
+    return *batch.labelled;
+  }
   static const Label& label(const Batch<B>& batch, index_t s) {
-    expects(s < static_cast<index_t>(batch.labels.size()), "objective: sequence ", s,
-            " has no label; the batch has ", batch.labels.size());
-    return batch.labels[static_cast<std::size_t>(s)];
+    return batch.labels.at(static_cast<std::size_t>(s));
   }
 };
 }  // namespace detail
@@ -41,17 +44,15 @@ template <Backend B> struct Classification : detail::OverHead<B> {
   std::vector<double> weights = {};  // by category; none: each is 1
   template <class Model, class P>
   Loss<B> loss(Tape<B>& tape, const Model& model, P& policy, const Batch<B>& batch) const {
-    std::vector<std::int32_t> wanted;
-    for (index_t s = 0; s < batch.where.sequences(); ++s) wanted.push_back(this->label(batch, s).category);
-    Targets<B> targets(tape.backend(), wanted);
-    const index_t count = targets.count;
+    const Targets<B>& targets = this->labelled(batch).categories;
     const auto z = answers(tape, model, *this->head, policy, batch);
-    if (weights.empty()) return {category_loss(z, std::move(targets)), count};
+    if (weights.empty()) return {category_loss(z, targets), targets.count};
     double weight = 0;
-    for (const auto category : wanted)
-      if (category >= 0) weight += weights.at(static_cast<std::size_t>(category));
-    return {category_loss(z, std::move(targets), weights), count, weight};
+    for (const Label& l : batch.labels)
+      if (l.category >= 0) weight += weights.at(static_cast<std::size_t>(l.category));
+    return {category_loss(z, targets, weights), targets.count, weight};
   }
+  [[nodiscard]] bool repeats() const { return weights.empty(); }
   index_t targets_of(const Batch<B>& batch, index_t s) const { return this->label(batch, s).category >= 0; }
 };
 
@@ -59,13 +60,10 @@ template <Backend B> struct Classification : detail::OverHead<B> {
 template <Backend B> struct Regression : detail::OverHead<B> {
   template <class Model, class P>
   Loss<B> loss(Tape<B>& tape, const Model& model, P& policy, const Batch<B>& batch) const {
-    std::vector<double> wanted;
-    for (index_t s = 0; s < batch.where.sequences(); ++s)
-      wanted.push_back(double(this->label(batch, s).value));
-    const auto count = static_cast<index_t>(wanted.size());
-    const MasterTensor<B> values(tape.backend(), count, 1, wanted);
-    return {squared_error(answers(tape, model, *this->head, policy, batch), values), count};
+    const MasterTensor<B>& values = this->labelled(batch).values;
+    return {squared_error(answers(tape, model, *this->head, policy, batch), values), values.rows()};
   }
+  static constexpr bool repeats() { return true; }
   index_t targets_of(const Batch<B>&, index_t) const { return 1; }
 };
 
@@ -74,18 +72,10 @@ template <Backend B> struct Regression : detail::OverHead<B> {
 template <Backend B> struct Span : detail::OverHead<B> {
   template <class Model, class P>
   Loss<B> loss(Tape<B>& tape, const Model& model, P& policy, const Batch<B>& batch) const {
-    std::vector<std::int32_t> ends;
-    index_t count = 0;
-    for (index_t s = 0; s < batch.where.sequences(); ++s) {
-      const Label& l = this->label(batch, s);
-      ends.push_back(l.first);
-      ends.push_back(l.last);
-      count += (l.first >= 0) + (l.last >= 0);
-    }
-    return {span_loss(answers(tape, model, *this->head, policy, batch), std::span(batch.where.offsets),
-                      std::span(ends)),
-            count};
+    const SpanTargets<B>& ends = this->labelled(batch).ends;
+    return {span_loss(answers(tape, model, *this->head, policy, batch), batch.where, ends), ends.count};
   }
+  static constexpr bool repeats() { return true; }
   index_t targets_of(const Batch<B>& batch, index_t s) const {
     const Label& l = this->label(batch, s);
     return (l.first >= 0) + (l.last >= 0);

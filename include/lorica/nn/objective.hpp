@@ -29,7 +29,8 @@ Var<B> states(Tape<B>& tape, const Model& model, P& policy, const Batch<B>& batc
   }
 }
 
-/// loss(tape, model, policy, batch) -> Loss. targets_of(batch, s): how many targets sequence s has.
+/// loss(tape, model, policy, batch) -> Loss. targets_of(batch, s): how many targets sequence s has. Optional:
+/// repeats() -> bool, whether what it queues follows from the batch's shape alone, every target weighing 1.
 template <class O, class Model, class B>
 concept Objective = Backend<B> &&
     requires(const O& o, Tape<B>& tape, const Model& model, Bare& policy, const Batch<B>& batch) {
@@ -48,6 +49,7 @@ struct NextToken {
     return {cross_entropy(h, model.head(), answers ? answers->targets : batch.targets, chunk),
             batch.targets.count};
   }
+  static constexpr bool repeats() { return true; }
   template <Backend B> index_t targets_of(const Batch<B>& batch, index_t s) const {
     return batch.targets_in(s);
   }

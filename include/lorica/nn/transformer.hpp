@@ -113,6 +113,8 @@ template <Backend B, class BlockType, class Weight> class Transformer {
     return forward(tape, batch, bare);
   }
 
+  /// Whether what a forward pass queues follows from the batch's shape alone.
+  static constexpr bool repeats() { return true; }
   /// The head of the language model, [vocabulary, width]: Frozen<B> or Parameter<B>.
   [[nodiscard]] const auto& head() const {
     if constexpr (Kind<W>::trains)

@@ -125,7 +125,7 @@ Memory estimate(B& b, const Model& model, T& trainee, const D& data, const FitCo
     {
       const nn::Batch<B> batch(b, s);
       Tape<B> tape(b, c.blocks());
-      detail::descend(model, all, batch, c, growth, tape, {});
+      detail::descend(model, all, batch, growth, tape, {});
       got.activations = double(tape.saved_bytes());
     }
     got.step = double(growth.most());

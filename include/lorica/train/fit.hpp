@@ -5,14 +5,12 @@
 /// AdamW; then the trainee's own after_step (an allocator, say).
 #pragma once
 
-#include <lorica/nn/objective.hpp>
 #include <lorica/train/callback.hpp>
 #include <lorica/train/clip.hpp>
 #include <lorica/train/data.hpp>
+#include <lorica/train/descent.hpp>
 #include <lorica/train/learning_rate.hpp>
 #include <lorica/train/optimizer.hpp>
-#include <lorica/train/out_of_memory.hpp>
-#include <lorica/train/trainee.hpp>
 
 #include <charconv>
 #include <chrono>
@@ -32,6 +30,7 @@ struct FitConfig {
   double clip = 1;                     // global norm; 0 is off
   Seed seed = 0;                       // of the data's order
   bool checkpoint_blocks = false;      // keep what enters a block, compute the rest again; changes no number
+  bool replay = true;                  // what was queued for a batch of the same shape; changes no number
   std::string identity = {};           // of model and method: a checkpoint belongs to one
 
   [[nodiscard]] Blocks blocks() const { return checkpoint_blocks ? Blocks::recomputed : Blocks::kept; }
@@ -74,42 +73,11 @@ struct FitResult {
   index_t targets = 0;                                     // seen in steps made here
   index_t tokens = 0;                                      // the same
   bool stopped = false;                                    // by a callback, before the last step
+  index_t replayed = 0;                                    // batches that were not walked through again
   std::size_t peak = 0;  // bytes that steps took beyond what was in use before; 0 where nobody counts
 };
 
 namespace detail {
-/// The memory of a backend that counts what is in use.
-template <class B>
-concept Counts = requires(B& b) {
-  { b.pool().in_use() } -> std::same_as<std::size_t>;
-  { b.pool().peak() } -> std::same_as<std::size_t>;
-  b.pool().reset_peak();
-};
-/// Counts what is taken beyond what was in use when it was made.
-template <Backend B> class Growth {
- public:
-  explicit Growth(B& b) : b_(&b) {
-    if constexpr (Counts<B>) base_ = b.pool().in_use();
-    begin();
-  }
-  /// From here on.
-  void begin() {
-    if constexpr (Counts<B>) b_->pool().reset_peak();
-  }
-  /// In use when it was made.
-  [[nodiscard]] std::size_t base() const noexcept { return base_; }
-  /// The most since begin().
-  [[nodiscard]] std::size_t most() const {
-    if constexpr (Counts<B>)
-      if (const std::size_t peak = b_->pool().peak(); peak > base_) return peak - base_;
-    return 0;
-  }
-
- private:
-  B* b_;
-  std::size_t base_ = 0;
-};
-
 /// The order in which a run sees its samples: data may have one of its own.
 template <Data D> auto order_of(const D& data, const FitConfig& c) {
   if constexpr (requires { data.order(c.seed, c.batch); })
@@ -117,19 +85,6 @@ template <Data D> auto order_of(const D& data, const FitConfig& c) {
   else
     return Shuffle(c.seed, data.size());
 }
-
-/// The trainee's parameters, then those that the objective trains beside them (a head), `head_rate` times as
-/// fast.
-template <class T, class O> struct Trained {
-  T& trainee;
-  O& objective;
-  double head_rate = 1;
-  template <class F> void for_each_parameter(F f) {
-    trainee.for_each_parameter(f);
-    if constexpr (requires(O & o) { o.for_each_parameter([](auto&) {}); })
-      objective.for_each_parameter([&](auto& p) { f(p, head_rate); });
-  }
-};
 
 /// Moments and checkpoints go by name.
 template <class Trained> void expects_names(Trained& trained) {
@@ -140,25 +95,6 @@ template <class Trained> void expects_names(Trained& trained) {
   });
 }
 
-/// One batch, forward and backward; nobody waits for its loss. Where there is no room for it the error says
-/// what takes most. Without a step: before the first.
-template <Backend B, class Model, class T, class O>
-nn::Loss<B> descend(const Model& model, Trained<T, O>& trained, const nn::Batch<B>& batch, const FitConfig& c,
-                    const Growth<B>& memory, Tape<B>& tape, std::optional<index_t> step) {
-  try {
-    auto loss = trained.objective.loss(tape, model, trained.trainee, batch);
-    tape.backward(loss.sum);
-    return loss;
-  } catch (const OutOfMemory& e) {
-    Holdings h{.before = memory.base(), .activations = tape.account().live};
-    trained.for_each_parameter([&](Parameter<B>& p, double rate) {
-      h.gradients += p.grad.bytes();
-      if (rate > 0 && step && *step > 0) h.moments += 2 * p.value.bytes();
-    });
-    throw explained(e, step ? message("step ", *step) : "before the first step", h, c.batch,
-                    c.checkpoint_blocks);
-  }
-}
 }  // namespace detail
 
 /// Trains `trainee` (adapters, or Everything of a model), and the parameters of the objective if it has any,
@@ -180,6 +116,7 @@ FitResult fit(B& b, const Model& model, T& trainee, const D& data, const FitConf
   constexpr bool ordered = requires { data.order(c.seed, c.batch); };
   auto order = detail::order_of(data, c);
   detail::Growth<B> memory(b);
+  detail::Descent<B, Model, T, const O> descent(b, model, trained, memory, c.blocks(), c.replay);
   index_t step = 0;
   Run<B> run{
       b,
@@ -216,20 +153,19 @@ FitResult fit(B& b, const Model& model, T& trainee, const D& data, const FitConf
     memory.begin();
     StepInfo info{step, c.steps, 0, 0, 0, c.optimizer.lr * c.schedule(step, c.steps), 0, 0, 0};
     double weight = 0;
-    trained.for_each_parameter([](Parameter<B>& p, double) { p.grad = {}; });
+    descent.begin();
     for (index_t micro = 0; micro < c.accumulate; ++micro) {
       const index_t draw = step * c.accumulate + micro;
       nn::Sequences samples;
       for (index_t i = 0; i < c.batch; ++i) data.append(samples, order(draw * c.batch + i));
-      const nn::Batch<B> batch(b, samples);
-      info.tokens += batch.rows();
+      info.tokens += samples.rows();
       if constexpr (requires { trainee.phase(std::optional<std::uint64_t>()); })
         trainee.phase(static_cast<std::uint64_t>(draw));
-      Tape<B> tape(b, c.blocks());
-      const auto loss = detail::descend(model, trained, batch, c, memory, tape, step);
-      info.loss += loss.sum.value().template host<double>(b)[0];  // a device is waited for here, all queued
-      info.targets += loss.count;
-      weight += loss.weight;
+      const auto found = descent(samples, step);
+      info.loss += found.loss;
+      info.targets += found.targets;
+      weight += found.weight;
+      result.replayed += found.replayed ? 1 : 0;
     }
     expects(info.targets > 0, "step ", step, ": the batch has no targets");
     expects(weight > 0, "step ", step, ": every target of the batch weighs nothing");

@@ -21,7 +21,8 @@ template <Backend B> struct ParameterVisitor {
 /// the first step, after_step(step, companions) after each with gradients in place, where
 /// companions(parameter, change) does to the optimiser's moments what the parameter's entries underwent
 /// (Change<B>);
-/// settled(step) -> bool, whether no rank moves any more after that step.
+/// settled(step) -> bool, whether no rank moves any more after that step; repeats() -> bool, whether what it
+/// queues in a step follows from the batch's shape alone, so that it may be recorded once and done again.
 template <class T, class B>
 concept Trainee = SitePolicy<T, B> && requires(T& t, StateVisitor<B>& v) {
   t.visit_state(v);
@@ -36,6 +37,7 @@ template <Backend B, class Model> class Everything {
     expects(!parameters_.empty(), "Everything: the model's weights are frozen; nothing would train");
   }
   Var<B> visit(const SiteCall<B>& c) const { return std::move(c.y); }
+  static constexpr bool repeats() { return true; }
   template <class F> void for_each_parameter(F f) {
     for (auto* p : parameters_) f(*p, 1.0);
   }

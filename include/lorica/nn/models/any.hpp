@@ -35,6 +35,7 @@ template <Backend B, class Weight = Frozen<B>> class AnyModel {
   Var<B> forward(Tape<B>& tape, const Batch<B>& batch, P& policy, const RowsRead<B>* read = nullptr) const {
     return std::visit([&](const auto& m) { return m.forward(tape, batch, policy, read); }, held_);
   }
+  static constexpr bool repeats() { return true; }
   [[nodiscard]] const auto& head() const {
     return std::visit(
         [](const auto& m) -> const auto& { return m.head(); }, held_);

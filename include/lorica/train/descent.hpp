@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: MIT
+/// @file lorica/train/descent.hpp
+/// One batch, forward and backward. Where a backend records its work, a batch of a shape that has come before
+/// is not walked through again: what was queued for the last one is queued once more, over other numbers.
+#pragma once
+
+#include <lorica/nn/objective.hpp>
+#include <lorica/train/out_of_memory.hpp>
+#include <lorica/train/trainee.hpp>
+
+#include <lorica/core/sweep.hpp>
+
+#include <concepts>
+#include <list>
+#include <memory>
+#include <optional>
+
+namespace lorica::train {
+
+namespace detail {
+/// x_i <- 0
+template <class M> struct Clear {
+  M* x;
+  LORICA_HD void operator()(index_t i) const { x[i] = M(0); }
+};
+
+/// The memory of a backend that counts what is in use.
+template <class B>
+concept Counts = requires(B& b) {
+  { b.pool().in_use() } -> std::same_as<std::size_t>;
+  { b.pool().peak() } -> std::same_as<std::size_t>;
+  b.pool().reset_peak();
+};
+/// Counts what is taken beyond what was in use when it was made.
+template <Backend B> class Growth {
+ public:
+  explicit Growth(B& b) : b_(&b) {
+    if constexpr (Counts<B>) base_ = b.pool().in_use();
+    begin();
+  }
+  /// From here on.
+  void begin() {
+    if constexpr (Counts<B>) b_->pool().reset_peak();
+  }
+  /// In use when it was made.
+  [[nodiscard]] std::size_t base() const noexcept { return base_; }
+  /// The most since begin().
+  [[nodiscard]] std::size_t most() const {
+    if constexpr (Counts<B>)
+      if (const std::size_t peak = b_->pool().peak(); peak > base_) return peak - base_;
+    return 0;
+  }
+
+ private:
+  B* b_;
+  std::size_t base_ = 0;
+};
+
+/// The trainee's parameters, then those that the objective trains beside them (a head), `head_rate` times as
+/// fast.
+template <class T, class O> struct Trained {
+  T& trainee;
+  O& objective;
+  double head_rate = 1;
+  template <class F> void for_each_parameter(F f) {
+    trainee.for_each_parameter(f);
+    if constexpr (requires(O & o) { o.for_each_parameter([](auto&) {}); })
+      objective.for_each_parameter([&](auto& p) { f(p, head_rate); });
+  }
+};
+
+/// One batch, forward and backward; nobody waits for its loss. Where there is no room for it the error says
+/// what takes most. Without a step: before the first.
+template <Backend B, class Model, class T, class O>
+nn::Loss<B> descend(const Model& model, Trained<T, O>& trained, const nn::Batch<B>& batch,
+                    const Growth<B>& memory, Tape<B>& tape, std::optional<index_t> step) {
+  try {
+    auto loss = trained.objective.loss(tape, model, trained.trainee, batch);
+    tape.backward(loss.sum);
+    return loss;
+  } catch (const OutOfMemory& e) {
+    Holdings h{.before = memory.base(), .activations = tape.account().live};
+    trained.for_each_parameter([&](Parameter<B>& p, double rate) {
+      h.gradients += p.grad.bytes();
+      if (rate > 0 && step && *step > 0) h.moments += 2 * p.value.bytes();
+    });
+    throw explained(e, step ? message("step ", *step) : "before the first step", h, batch.where.sequences(),
+                    tape.blocks() == Blocks::recomputed);
+  }
+}
+
+/// A backend that keeps what is queued, to do it again: record(f) answers with it, or with nothing where f
+/// reads numbers or there is no room; replay(it) does it, or says that its memory has gone.
+template <class B>
+concept Records = requires(B& b, void (*f)()) {
+  { b.replay(*b.record(f)) } -> std::same_as<bool>;
+};
+/// Whether what x queues for a batch follows from the batch's shape alone: neither from its numbers, nor from
+/// the step. Who does not say so is walked through every time.
+template <class T> bool repeats(const T& x) {
+  if constexpr (requires {
+                  { x.repeats() } -> std::same_as<bool>;
+                })
+    return x.repeats();
+  else
+    return false;
+}
+
+/// The batches of a run.
+template <Backend B, class Model, class T, class O> class Descent {
+  using M = typename B::master;
+
+ public:
+  struct Result {
+    double loss;  // sum over the targets
+    index_t targets;
+    double weight;
+    bool replayed;
+  };
+
+  Descent(B& b, const Model& model, Trained<T, O>& trained, const Growth<B>& memory, Blocks blocks,
+          bool replay)
+      : b_(&b),
+        model_(&model),
+        trained_(&trained),
+        memory_(&memory),
+        blocks_(blocks),
+        replays_(replay && Records<B> && repeats(model) && repeats(trained.trainee) &&
+                 repeats(trained.objective)) {
+    if (replays_) loss_ = MasterTensor<B>(b, 1, 1);
+  }
+
+  /// Before the batches of a step: no gradients are there, or zeros where those before lay.
+  void begin() {
+    std::vector<SweepPart<Clear<M>>> parts;
+    trained_->for_each_parameter([&](Parameter<B>& p, double) {
+      if (!replays_)
+        p.grad = {};
+      else if (!p.grad.empty())
+        parts.push_back({p.grad.size(), {p.grad.data()}});
+    });
+    sweep(*b_, parts);
+  }
+  /// Gradients of a batch, added to those that are there. The device is waited for here, all queued.
+  Result operator()(const nn::Sequences& samples, index_t step) {
+    if constexpr (Records<B>)
+      if (replays_) return again_or_anew(samples, step);
+    const nn::Batch<B> batch(*b_, samples);
+    return anew(batch, step);
+  }
+
+ private:
+  /// All that recorded work depends on.
+  struct Kind {
+    nn::BatchShape shape;
+    std::vector<const void*> at;  // values and gradients
+    std::vector<Shape> of;
+    bool operator==(const Kind&) const = default;
+  };
+  static auto recorded_by(B& b) {
+    if constexpr (Records<B>)
+      return b.record([] {});
+    else
+      return std::optional<bool>();
+  }
+  struct Seen {
+    Kind kind;
+    std::unique_ptr<nn::Batch<B>> batch = {};  // whose addresses the work reads
+    decltype(recorded_by(std::declval<B&>())) work = {};
+    bool refused = false;
+  };
+
+  [[nodiscard]] Kind kind_of(const nn::Sequences& samples) {
+    Kind k{nn::BatchShape(samples), {}, {}};
+    trained_->for_each_parameter([&](Parameter<B>& p, double) {
+      k.at.insert(k.at.end(), {p.value.data(), p.grad.data()});
+      k.of.push_back(p.shape());
+    });
+    return k;
+  }
+  Result anew(const nn::Batch<B>& batch, index_t step) {
+    Tape<B> tape(*b_, blocks_);
+    const auto loss = descend(*model_, *trained_, batch, *memory_, tape, step);
+    return {loss.sum.value().template host<double>(*b_)[0], loss.count, loss.weight, false};
+  }
+  Result again_or_anew(const nn::Sequences& samples, index_t step) requires(Records<B>) {
+    constexpr std::size_t kept = 8;
+    const Kind kind = kind_of(samples);
+    const auto found = std::ranges::find(seen_, kind, &Seen::kind);
+    const bool before = found != seen_.end();
+    if (before)
+      seen_.splice(seen_.begin(), seen_, found);
+    else
+      seen_.push_front(Seen{kind});
+    if (seen_.size() > kept) seen_.pop_back();
+    Seen& seen = seen_.front();
+    if (seen.work && seen.batch->refill(*b_, samples)) {
+      if (b_->replay(*seen.work)) return sum_up(*seen.batch);
+      seen.work.reset();
+    }
+    auto batch = std::make_unique<nn::Batch<B>>(*b_, samples);
+    const Result result = anew(*batch, step);
+    if (before && !seen.refused && result.weight == double(result.targets) && kind_of(samples) == kind)
+      record(seen, std::move(batch), step);
+    return result;
+  }
+  void record(Seen& seen, std::unique_ptr<nn::Batch<B>> batch, index_t step) requires(Records<B>) {
+    seen.work = b_->record([&] {
+      Tape<B> tape(*b_, blocks_);
+      const auto loss = descend(*model_, *trained_, *batch, *memory_, tape, step);
+      b_->copy(loss.sum.value().data(), loss_.data(), 1);
+    });
+    seen.batch = std::move(batch);
+    seen.refused = !seen.work;
+  }
+  Result sum_up(const nn::Batch<B>& batch) {
+    index_t targets = 0;
+    for (index_t s = 0; s < batch.where.sequences(); ++s)
+      targets += static_cast<index_t>(trained_->objective.targets_of(batch, s));
+    return {loss_.template host<double>(*b_)[0], targets, double(targets), true};
+  }
+
+  B* b_;
+  const Model* model_;
+  Trained<T, O>* trained_;
+  const Growth<B>* memory_;
+  Blocks blocks_;
+  bool replays_;
+  MasterTensor<B> loss_ = {};  // of what was replayed
+  std::list<Seen> seen_ = {};  // the last first
+};
+
+}  // namespace detail
+
+}  // namespace lorica::train
