@@ -371,9 +371,10 @@ TEST_CASE("losses name what does not fit", "[autograd][errors]") {
   CHECK(ends_error({0, 1}) == "SpanTargets: 2 ends of answers for 2 sequences, expected two each");
   CHECK(ends_error({0, 2, 0, 0}) == "SpanTargets: the answer of sequence 0 ends at row 2, it has 2");
   const Ragged<B> where(b, {0, 5});
-  CHECK(test::error_of<ShapeError>([&] {
-          (void)span_loss(tape.constant(zeros<double>(b, 5, 2)), where,
-                          Ends(b, offsets, std::vector<std::int32_t>{0, 1, 2, -1}));
-        }) ==
-        "span_loss: the answers are of 2 sequences of 5 rows, the scores of 1 of 5, expected the same sequences");
+  CHECK(
+      test::error_of<ShapeError>([&] {
+        (void)span_loss(tape.constant(zeros<double>(b, 5, 2)), where,
+                        Ends(b, offsets, std::vector<std::int32_t>{0, 1, 2, -1}));
+      }) ==
+      "span_loss: the answers are of 2 sequences of 5 rows, the scores of 1 of 5, expected the same sequences");
 }

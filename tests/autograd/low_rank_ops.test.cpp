@@ -5,6 +5,9 @@
 
 #include "support/op_cases.hpp"
 
+#include <cmath>
+#include <numbers>
+
 using namespace lorica;
 using test::Matrix;
 using test::Numbers;
@@ -21,8 +24,8 @@ std::string name(const char* what, std::size_t i) { return what + std::to_string
 index_t rank_of(const Numbers& in, std::size_t i) { return in.size(name("r", i), 1, 7); }
 
 template <Backend B>
-std::vector<Var<B>> made(Tape<B>& t, test::Inputs<B>& in, const Var<B>& x, const std::vector<Beside>& all,
-                         bool frozen_a = false) {
+std::vector<AdaptedLinear<B>> linears_of(Tape<B>& t, test::Inputs<B>& in, const std::vector<Beside>& all,
+                                         bool frozen_a = false) {
   const index_t k = in.size("k"), m = in.size("m");
   std::vector<AdaptedLinear<B>> linears;
   for (std::size_t i = 0; i < all.size(); ++i) {
@@ -37,6 +40,12 @@ std::vector<Var<B>> made(Tape<B>& t, test::Inputs<B>& in, const Var<B>& x, const
     }
     linears.push_back(std::move(l));
   }
+  return linears;
+}
+template <Backend B>
+std::vector<Var<B>> made(Tape<B>& t, test::Inputs<B>& in, const Var<B>& x, const std::vector<Beside>& all,
+                         bool frozen_a = false) {
+  const auto linears = linears_of<B>(t, in, all, frozen_a);
   return adapted_linears(x, std::span<const AdaptedLinear<B>>(linears));
 }
 /// The same by one operation after the other.
@@ -75,6 +84,20 @@ template <Backend B> test::Cases<B> cases() {
     return test::Case<B>{what, [x, s](auto& t, auto& in) { return made<B>(t, in, x(t, in), {s}).front(); },
                          [s](const Numbers& in) { return expected(in, 0, s); }};
   };
+  const auto gelu_of = [x](const char* what, Beside s) {
+    return test::Case<B>{
+        what,
+        [x, s](auto& t, auto& in) {
+          const auto linears = linears_of<B>(t, in, {s});
+          return adapted_gelu_tanh(x(t, in), linears.front());
+        },
+        [s](const Numbers& in) {
+          Matrix y = expected(in, 0, s);
+          for (double& v : y.numbers)
+            v = 0.5 * v * (1 + std::tanh(std::sqrt(2 / std::numbers::pi) * (v + 0.044715 * v * v * v)));
+          return y;
+        }};
+  };
   const auto three = [x](const char* what, std::vector<Beside> all) {
     return test::Case<B>{what,
                          [x, all](auto& t, auto& in) {
@@ -95,6 +118,10 @@ template <Backend B> test::Cases<B> cases() {
       one("LoRA", lora),
       one("LoRA without a bias", bare_lora),
       one("P diag(lambda) Q", triplets),
+      gelu_of("GELU of a linear alone", plain),
+      gelu_of("GELU of a linear and a bias", biased),
+      gelu_of("GELU of LoRA", lora),
+      gelu_of("GELU of P diag(lambda) Q", triplets),
       three("three of them", {lora, lora, lora}),
       three("three unlike ones", {triplets, plain, bare_lora}),
       three("one of three", {biased, triplets, plain}),

@@ -24,6 +24,7 @@
 #include <ctime>
 #include <fstream>
 #include <iostream>
+#include <optional>
 #include <type_traits>
 
 namespace lorica::bench {
@@ -97,17 +98,25 @@ struct Batches {
 template <Backend B> struct Listener {
   virtual ~Listener() = default;
   virtual Var<B> visit(const SiteCall<B>& call) = 0;
+  virtual std::optional<LowRankTerm<B>> low_rank(Tape<B>& tape, const SiteInfo& site) = 0;
 };
 template <Backend B, class P> struct Over final : Listener<B> {
   explicit Over(P& p) : policy(p) {}
   P& policy;
   Var<B> visit(const SiteCall<B>& call) override { return policy.visit(call); }
+  std::optional<LowRankTerm<B>> low_rank(Tape<B>& tape, const SiteInfo& site) override {
+    if constexpr (LowRankPolicy<P, B>)
+      return policy.low_rank(tape, site);
+    else
+      return std::nullopt;
+  }
 };
 
 /// A model of any kind and what it is trained for.
 template <Backend B> struct Subject {
   using OfSite = std::function<void(const SiteInfo&, const WeightView<B>&)>;
   virtual ~Subject() = default;
+  static constexpr bool repeats() { return true; }
   virtual nn::Loss<B> loss(Tape<B>&, Listener<B>&, const nn::Batch<B>&) const = 0;
   [[nodiscard]] virtual index_t targets_of(const nn::Batch<B>&, index_t) const = 0;
   virtual void for_each_site(const OfSite&) const = 0;
@@ -145,6 +154,7 @@ template <Backend B, class Model> struct Classifier final : Subject<B> {
 /// A subject's loss as fit and probe want it.
 template <Backend B> struct LossOf {
   const Subject<B>* subject;
+  static constexpr bool repeats() { return true; }
   template <class P>
   nn::Loss<B> loss(Tape<B>& tape, const Subject<B>& model, P& policy, const nn::Batch<B>& batch) const {
     Over<B, P> any(policy);

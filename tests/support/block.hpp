@@ -93,9 +93,7 @@ class BlockBackend : public gpu::ThrustBackend<T, gpu::LoopGemm, Master> {
     }
   }
   void attention(const AttentionCall<T, Master>& c) { this->attend(c, Blocks{block_}); }
-  void attention_gradient(const AttentionGradientCall<T, Master>& c) {
-    this->attend_back(c, Blocks{block_});
-  }
+  void attention_gradient(const AttentionGradientCall<T, Master>& c) { this->attend_back(c, Blocks{block_}); }
 
  private:
   struct Blocks {

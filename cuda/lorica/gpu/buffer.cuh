@@ -34,7 +34,7 @@ class Pool {
   ~Pool() {
     try {
       trim();
-      forget();
+      release_recorded();
     } catch (...) {  // the device is gone, and its memory with it
     }
   }
@@ -44,15 +44,17 @@ class Pool {
   std::byte* take(std::size_t bytes) {
     const std::size_t size = size_class(bytes);
     const std::lock_guard lock(mutex_);
-    auto& free = (detail::recording() ? recorded_free_ : free_)[size];
+    const bool recorded = detail::recording();
+    auto& free = (recorded ? recorded_free_ : free_)[size];
     std::byte* p = nullptr;
     if (free.empty()) {
       p = from_device(size);
       held_ += size;
-      if (detail::recording()) recorded_.insert(p);
+      if (recorded) recorded_.insert(p);
     } else {
       p = free.back();
       free.pop_back();
+      if (recorded) return p;  // counted since it came from the device
     }
     in_use_ += size;
     if (in_use_ > peak_) peak_ = in_use_;
@@ -61,9 +63,10 @@ class Pool {
   void give(std::byte* p, std::size_t bytes) noexcept {
     const std::size_t size = size_class(bytes);
     const std::lock_guard lock(mutex_);
-    in_use_ -= size;
+    const bool recorded = recorded_.contains(p);
+    if (!recorded) in_use_ -= size;
     try {
-      (recorded_.contains(p) ? recorded_free_ : free_)[size].push_back(p);
+      (recorded ? recorded_free_ : free_)[size].push_back(p);
     } catch (...) {  // no memory for the list: the block stays with the device until the end
     }
   }
@@ -72,12 +75,12 @@ class Pool {
     const std::lock_guard lock(mutex_);
     release(free_);
   }
-  /// Gives the blocks of recordings back: none of them may be done any more.
-  void forget() {
+  /// Whether recordings have any.
+  [[nodiscard]] bool records() const {
     const std::lock_guard lock(mutex_);
-    release_recorded();
+    return !recorded_.empty();
   }
-  /// How often recordings have lost their memory.
+  /// How often they have lost it.
   [[nodiscard]] std::size_t losses() const {
     const std::lock_guard lock(mutex_);
     return losses_;
@@ -95,7 +98,7 @@ class Pool {
     const std::lock_guard lock(mutex_);
     limit_ = bytes;
   }
-  /// Bytes in buffers now, the most there ever were, and bytes held from the device.
+  /// Bytes in buffers and of recordings now, the most there ever were, and bytes held from the device.
   [[nodiscard]] std::size_t in_use() const noexcept { return in_use_; }
   [[nodiscard]] std::size_t peak() const noexcept { return peak_; }
   [[nodiscard]] std::size_t held() const noexcept { return held_; }
@@ -160,7 +163,7 @@ class Pool {
     for (auto& [size, blocks] : unused)
       while (!blocks.empty()) {
         thrust::device_free(thrust::device_pointer_cast(blocks.back()));
-        recorded_.erase(blocks.back());
+        if (recorded_.erase(blocks.back()) > 0) in_use_ -= size;
         blocks.pop_back();
         held_ -= size;
       }

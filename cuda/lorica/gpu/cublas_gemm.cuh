@@ -37,25 +37,43 @@ class CublasGemm : public IdentityPacking {
     LoopGemm{}.gemm(ta, tb, alpha, a, b, beta, c);
   }
 
+  /// Y <- X W^T + beta Y, and then. A bias is rounded to what it is added to.
+  template <class S, class T>
+  bool multiply_then(const Epilogue<S, T>& then, MatrixRef<const T> x, MatrixRef<const T> w, S beta,
+                     MatrixRef<T> y) const {
+    if constexpr (!std::same_as<S, arithmetic_t<T>>) {
+      return false;
+    } else {
+      Buffer<T> of_bias;
+      AfterProduct after;
+      if (then.bias != nullptr) after.bias = rounded(MatrixRef<const S>(then.bias, 1, y.cols), of_bias).data;
+      if (then.gelu()) {
+        after.before_gelu = then.z.data;
+        after.ld = leading_dimension(then.z);
+      }
+      return product(Trans::no, Trans::yes, S(1), x, w, beta, y, after);
+    }
+  }
+
  private:
   template <class T> static constexpr bool one_of_two = std::same_as<T, bf16> || std::same_as<T, float>;
 
   /// False: this is the loop's.
   template <class S, class TA, class TB, class TC>
   bool product(Trans ta, Trans tb, S alpha, MatrixRef<const TA> a, MatrixRef<const TB> b, S beta,
-               MatrixRef<TC> c) const {
+               MatrixRef<TC> c, const AfterProduct& after = {}) const {
     const ColumnMajor call = column_major(ta, tb, a, b, c);
     if (call.k == 0 || !has_leading_dimension(a) || !has_leading_dimension(b) || !has_leading_dimension(c))
       return false;
     try {
-      return lt_->multiply(call, alpha, b.data, a.data, beta, c.data);
+      return lt_->multiply(call, alpha, b.data, a.data, beta, c.data, after);
     } catch (const DeviceError& e) {
       throw DeviceError(message("gemm by cuBLAS: C ", c.shape(), " from A ", a.shape(),
                                 ta == Trans::no ? "" : " transposed", " and B ", b.shape(),
                                 tb == Trans::no ? "" : " transposed", ": ", e.what()));
     }
   }
-  static MatrixRef<const bf16> rounded(MatrixRef<const bf16> x, Buffer<bf16>&) { return x; }
+  template <class T> static MatrixRef<const T> rounded(MatrixRef<const T> x, Buffer<T>&) { return x; }
   MatrixRef<const bf16> rounded(MatrixRef<const float> x, Buffer<bf16>& room) const {
     room = Buffer<bf16>(pool_, x.size());
     const MatrixRef<bf16> to(room.data(), x.rows, x.cols);

@@ -42,6 +42,20 @@ using MatmulPreference = std::unique_ptr<std::remove_pointer_t<cublasLtMatmulPre
                                          Destroy<cublasLtMatmulPreferenceDestroy>>;
 }  // namespace detail
 
+/// What cuBLASLt does with z before it leaves the product: adds a bias [m], of z's type; keeps what is then
+/// there and applies GELU by tanh.
+struct AfterProduct {
+  const void* bias = nullptr;
+  void* before_gelu = nullptr;
+  index_t ld = 0;  // of it
+
+  [[nodiscard]] cublasLtEpilogue_t name() const {
+    if (before_gelu != nullptr)
+      return bias != nullptr ? CUBLASLT_EPILOGUE_GELU_AUX_BIAS : CUBLASLT_EPILOGUE_GELU_AUX;
+    return bias != nullptr ? CUBLASLT_EPILOGUE_BIAS : CUBLASLT_EPILOGUE_DEFAULT;
+  }
+};
+
 /// A handle of cuBLASLt with all it has been asked for. Sums are float (of double: double); TF32 is never
 /// used.
 class CublasLt {
@@ -58,9 +72,11 @@ class CublasLt {
     workspace_.reset(room);
   }
 
-  /// z <- alpha op(x) op(y) + beta z, by columns; false where cuBLASLt knows no way. S: float, or double.
+  /// z <- alpha op(x) op(y) + beta z, by columns, and what comes after; false where cuBLASLt knows no way. S:
+  /// float, or double.
   template <class S, class X, class Y, class Z>
-  bool multiply(const ColumnMajor& p, S alpha, const X* x, const Y* y, S beta, Z* z) {
+  bool multiply(const ColumnMajor& p, S alpha, const X* x, const Y* y, S beta, Z* z,
+                const AfterProduct& after = {}) {
     const Kind kind{p,
                     detail::cuda_type<X>,
                     detail::cuda_type<Y>,
@@ -68,11 +84,16 @@ class CublasLt {
                     std::is_same_v<S, double>,
                     alignment(x),
                     alignment(y),
-                    alignment(z)};
+                    alignment(z),
+                    after.name(),
+                    after.ld,
+                    alignment(after.bias),
+                    alignment(after.before_gelu)};
     auto found = plans_.find(kind);
-    if (found == plans_.end()) found = plans_.emplace(kind, planned(kind)).first;
+    if (found == plans_.end()) found = plans_.emplace(kind, planned(kind, after)).first;
     const Plan& plan = found->second;
     if (!plan.known) return false;
+    point(plan.how.get(), after);
     detail::check(cublasLtMatmul(handle_.get(), plan.how.get(), &alpha, x, plan.x.get(), y, plan.y.get(),
                                  &beta, z, plan.z.get(), z, plan.z.get(), &plan.algorithm, workspace_.get(),
                                  workspace_bytes, detail::stream()),
@@ -87,6 +108,9 @@ class CublasLt {
     cudaDataType_t x, y, z;
     bool in_double;
     std::uint32_t align_x, align_y, align_z;  // bytes
+    cublasLtEpilogue_t after;
+    index_t ld_kept;
+    std::uint32_t align_bias, align_kept;
     auto operator<=>(const Kind&) const = default;
   };
   struct Plan {
@@ -112,7 +136,16 @@ class CublasLt {
                   "cublasLtMatrixLayoutCreate");
     return detail::MatrixLayout(made);
   }
-  Plan planned(const Kind& k) const {
+  template <class V> static void set(cublasLtMatmulDesc_t how, cublasLtMatmulDescAttributes_t what, V value) {
+    detail::check(cublasLtMatmulDescSetAttribute(how, what, &value, sizeof value),
+                  "cublasLtMatmulDescSetAttribute");
+  }
+  /// Where what comes after finds its numbers.
+  static void point(cublasLtMatmulDesc_t how, const AfterProduct& after) {
+    if (after.bias != nullptr) set(how, CUBLASLT_MATMUL_DESC_BIAS_POINTER, after.bias);
+    if (after.before_gelu != nullptr) set(how, CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER, after.before_gelu);
+  }
+  Plan planned(const Kind& k, const AfterProduct& after) const {
     const ColumnMajor& p = k.call;
     Plan plan;
     cublasLtMatmulDesc_t how = nullptr;
@@ -121,11 +154,17 @@ class CublasLt {
                   "cublasLtMatmulDescCreate");
     plan.how.reset(how);
     const auto op = [](Trans t) { return t == Trans::no ? CUBLAS_OP_N : CUBLAS_OP_T; };
-    const cublasOperation_t first = op(p.first), second = op(p.second);
-    detail::check(cublasLtMatmulDescSetAttribute(how, CUBLASLT_MATMUL_DESC_TRANSA, &first, sizeof first),
-                  "cublasLtMatmulDescSetAttribute");
-    detail::check(cublasLtMatmulDescSetAttribute(how, CUBLASLT_MATMUL_DESC_TRANSB, &second, sizeof second),
-                  "cublasLtMatmulDescSetAttribute");
+    set(how, CUBLASLT_MATMUL_DESC_TRANSA, op(p.first));
+    set(how, CUBLASLT_MATMUL_DESC_TRANSB, op(p.second));
+    if (k.after != CUBLASLT_EPILOGUE_DEFAULT) {
+      set(how, CUBLASLT_MATMUL_DESC_EPILOGUE, k.after);
+      if (after.bias != nullptr) set(how, CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, k.z);
+      if (after.before_gelu != nullptr) {
+        set(how, CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_DATA_TYPE, k.z);
+        set(how, CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD, static_cast<std::int64_t>(k.ld_kept));
+      }
+      point(how, after);
+    }
     plan.x = p.first == Trans::no ? layout(k.x, p.m, p.k, p.ld_first) : layout(k.x, p.k, p.m, p.ld_first);
     plan.y = p.second == Trans::no ? layout(k.y, p.k, p.n, p.ld_second) : layout(k.y, p.n, p.k, p.ld_second);
     plan.z = layout(k.z, p.m, p.n, p.ld_result);

@@ -45,9 +45,9 @@ template <class U> void to_host(const U* from, U* to, index_t n) {
         n, " values from the device, or what was queued before it");
 }
 template <class U> void on_device(const U* from, U* to, index_t n) {
-  check(cudaMemcpyAsync(to, from, static_cast<std::size_t>(n) * sizeof(U), cudaMemcpyDeviceToDevice,
-                        stream()),
-        "a copy of ", n, " values on the device");
+  check(
+      cudaMemcpyAsync(to, from, static_cast<std::size_t>(n) * sizeof(U), cudaMemcpyDeviceToDevice, stream()),
+      "a copy of ", n, " values on the device");
 }
 
 /// f(i) for i in 0 .. n, at once.

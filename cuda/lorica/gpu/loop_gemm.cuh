@@ -6,6 +6,7 @@
 
 #include <lorica/core/bf16.hpp>
 #include <lorica/core/matrix.hpp>
+#include <lorica/gpu/epilogue.cuh>
 #include <lorica/gpu/launch.cuh>
 
 #include <memory>
@@ -63,6 +64,14 @@ struct LoopGemm : IdentityPacking {
         c.size(), detail::GemmElement<Wide, TA, TB, TC>{
                       a.data, b.data, c, na ? a.cols : a.rows, na ? a.stride : 1, na ? 1 : a.stride,
                       nb ? b.stride : 1, nb ? 1 : b.stride, convert<Wide>(alpha), convert<Wide>(beta)});
+  }
+  /// Y <- X W^T + beta Y, and then.
+  template <class S, class T>
+  bool multiply_then(const Epilogue<S, T>& then, MatrixRef<const T> x, MatrixRef<const T> w, S beta,
+                     MatrixRef<T> y) const {
+    gemm(Trans::no, Trans::yes, S(1), x, w, beta, y);
+    detail::for_each_index(y.size(), detail::AfterProduct<S, T>{then, y});
+    return true;
   }
 };
 

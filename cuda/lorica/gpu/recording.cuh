@@ -88,7 +88,9 @@ class Recording {
     if (work_ != nullptr) (void)cudaGraphExecDestroy(work_);
   }
   /// Queues all of it.
-  void run() const { detail::check(cudaGraphLaunch(work_, detail::stream()), "a graph of ", size_, " parts"); }
+  void run() const {
+    detail::check(cudaGraphLaunch(work_, detail::stream()), "a graph of ", size_, " parts");
+  }
   /// Kernels and copies.
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
 

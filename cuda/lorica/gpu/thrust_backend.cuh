@@ -189,6 +189,18 @@ template <Scalar T, class Gemm = LoopGemm, Scalar Master = arithmetic_t<T>> clas
     gemm_.gemm(Trans::no, t, Master(1), x, m, beta, y);
   }
 
+  /// Y <- X W^T + 1 bias, bias [1, m]; false, and nothing is done, where the policy has no such product.
+  [[nodiscard]] bool multiply_biased(MatrixRef<const T> x, const packed& w, const Master* bias,
+                                     MatrixRef<T> y) {
+    return multiply_then({bias, {}}, x, w, Master(0), y);
+  }
+  /// Z <- X W^T + 1 bias + beta Y, then Y <- GELU by tanh of Z; bias [1, m] may be null. False as above.
+  [[nodiscard]] bool multiply_gelu_tanh(MatrixRef<const T> x, const packed& w, const Master* bias,
+                                        Master beta, MatrixRef<T> z, MatrixRef<T> y) {
+    expects_shape("multiply_gelu_tanh", "Z", z.shape(), y.shape());
+    return multiply_then({bias, z}, x, w, beta, y);
+  }
+
   // --- elementwise ---
   template <class F, class Y, class... X> void map(index_t n, F f, Y* y, const X*... x) {
     detail::for_each_index(n, detail::Mapped<F, Y, X...>{f, y, x...});
@@ -239,10 +251,10 @@ template <Scalar T, class Gemm = LoopGemm, Scalar Master = arithmetic_t<T>> clas
       for (index_t p = first[i]; p < first[i + 1]; ++p) sums[i] += host[static_cast<std::size_t>(p)];
     return sums;
   }
-  /// What f() queues, kept and not done; none where it cannot be, and `why`: f reads from the device or writes
-  /// to it, there is no room, or CUDA refuses. Its addresses must stay what they are.
+  /// What f() queues, kept and not done; none where it cannot be, and `why`: f reads from the device or
+  /// writes to it, there is no room, or CUDA refuses. Its addresses must stay what they are.
   template <class F> [[nodiscard]] std::optional<Recorded> record(F&& f, std::string* why = nullptr) {
-    pool_->trim();  // what f takes is held for it from now on
+    if (!pool_->records()) pool_->trim();  // what f takes is held for it from now on, beside what others take
     const std::size_t losses = pool_->losses();
     std::string fault = "a recording: it has lost its memory while it was made";
     try {
@@ -293,11 +305,19 @@ template <Scalar T, class Gemm = LoopGemm, Scalar Master = arithmetic_t<T>> clas
   }
 
  private:
+  bool multiply_then(const Epilogue<Master, T>& then, MatrixRef<const T> x, const packed& w, Master beta,
+                     MatrixRef<T> y) {
+    const MatrixRef<const T> m = gemm_.unpacked(w);
+    expects_shape("multiply", "X", x.shape(), {x.rows, m.cols});
+    expects_shape("multiply", "Y", y.shape(), {x.rows, m.rows});
+    return gemm_.multiply_then(then, x, m, beta, y);
+  }
   /// Of the last few kinds of batch and of head; copies of the backend keep theirs.
   template <class Call> const detail::TileTable<Buffer>& tiles(const Call& c) {
     constexpr std::size_t kept = 4;
     const index_t side = detail::tile_side<T, Master>(c.shape.head_dim);
-    const auto found = std::ranges::find_if(tiles_, [&](const auto& t) { return t->serves(c.offsets, side); });
+    const auto found =
+        std::ranges::find_if(tiles_, [&](const auto& t) { return t->serves(c.offsets, side); });
     if (found != tiles_.end()) return **found;
     const auto host = detail::tiles_of(c.offsets, side);
     auto device = allocate<std::int32_t>(static_cast<index_t>(host.size()));

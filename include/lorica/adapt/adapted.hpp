@@ -123,7 +123,9 @@ template <Backend B, class M> class Adapted {
     if constexpr (requires(const A& a) { a.dropout; })
       return method_.adapter.dropout == 0;
     else
-      return !requires(const A& a, typename A::template state<B>& s) { a.phase(s, std::optional<std::uint64_t>()); };
+      return !requires(const A& a, typename A::template state<B>& s) {
+        a.phase(s, std::optional<std::uint64_t>());
+      };
   }
   /// After clipping, before the optimiser: what an adapter does to its own gradients.
   void precondition() requires(preconditioned) {

@@ -10,8 +10,9 @@
 namespace lorica {
 
 namespace detail {
-/// y = f(x); dx = gradient(dy, x).
-template <class F, class G, Backend B, class T> Var<B, T> elementwise(const Var<B, T>& x) {
+/// y = f(x); dx = gradient(dy, x). `ready` is y, where somebody has it already.
+template <class F, class G, Backend B, class T>
+Var<B, T> elementwise(const Var<B, T>& x, Tensor<B, T> ready = {}) {
   const auto made = [](const Var<B, T>& from) {
     B& b = from.backend();
     Tensor<B, T> y(b, from.rows(), from.cols());
@@ -19,8 +20,8 @@ template <class F, class G, Backend B, class T> Var<B, T> elementwise(const Var<
     return y;
   };
   return x.tape().record(
-      made(x), x.needs_grad(), [x](const auto& dy) { x.add_gradient(G{}, *dy, x.value()); },
-      [x, made] { return made(x); });
+      ready.empty() ? made(x) : std::move(ready), x.needs_grad(),
+      [x](const auto& dy) { x.add_gradient(G{}, *dy, x.value()); }, [x, made] { return made(x); });
 }
 }  // namespace detail
 

@@ -146,12 +146,11 @@ template <Backend B, class T> MasterVar<B> pool(const Var<B, T>& x, const Ragged
   expects_shape("pool", "x", x.shape(), {where.rows(), x.cols()});
   MasterTensor<B> y(b, where.sequences(), x.cols());
   b.for_rows(y.rows(), fn::PoolRows<T, M>{x.value().ref(), where.offset.data(), how, y.ref()});
-  return x.tape().record(
-      std::move(y), x.needs_grad(), [x = x.gradient_only(), &where, how](const auto& dy) {
-        const auto dx = x.into();
-        x.backend().for_rows(where.rows(), fn::PoolRowsGradient<T, M>{dy->cref(), where.offset.data(), how,
-                                                                      dx.ref(), !dx.fresh});
-      });
+  return x.tape().record(std::move(y), x.needs_grad(), [x = x.gradient_only(), &where, how](const auto& dy) {
+    const auto dx = x.into();
+    x.backend().for_rows(
+        where.rows(), fn::PoolRowsGradient<T, M>{dy->cref(), where.offset.data(), how, dx.ref(), !dx.fresh});
+  });
 }
 
 }  // namespace lorica

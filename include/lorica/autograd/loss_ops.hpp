@@ -221,8 +221,8 @@ template <class M> struct WeighRow {
 }  // namespace fn
 
 /// L = sum over rows with a target of -w_target log softmax(z)_target      z [n, classes], master; w 1 if
-/// none For the few classes of a classification. Keeps w (softmax(z) - onehot(target)). `targets` must outlive
-/// the tape.
+/// none For the few classes of a classification. Keeps w (softmax(z) - onehot(target)). `targets` must
+/// outlive the tape.
 template <Backend B>
 MasterVar<B> category_loss(const MasterVar<B>& z, const Targets<B>& targets,
                            std::span<const double> weights = {}) {

@@ -6,6 +6,7 @@
 /// projections of all of them are one product with x, forward and backward.
 #pragma once
 
+#include <lorica/autograd/elementwise_ops.hpp>
 #include <lorica/autograd/linear_ops.hpp>
 
 #include <algorithm>
@@ -128,7 +129,8 @@ template <Backend B> class AdaptedLinears : public std::enable_shared_from_this<
     x_ = trains_down_ ? x.saved() : x.gradient_only();
   }
 
-  std::vector<Var<B>> forward(const Var<B>& x) {
+  /// `gelu`: where the GELU by tanh of the one linear goes, if the backend makes it in the product.
+  std::vector<Var<B>> forward(const Var<B>& x, Tensor<B>* gelu = nullptr) {
     B& b = x.backend();
     auto& tape = x.tape();
     const index_t n = x.rows();
@@ -139,7 +141,7 @@ template <Backend B> class AdaptedLinears : public std::enable_shared_from_this<
       u_ = tape.keep(std::move(u));
     }
     std::vector<Tensor<B>> y;
-    for (auto& p : parts_) y.push_back(output(b, x, p));
+    for (auto& p : parts_) y.push_back(output(b, x, p, gelu));
     const bool needs = x.needs_grad() || trains_;
     if (!needs || !tape.recording()) {
       std::vector<Var<B>> out;
@@ -183,10 +185,12 @@ template <Backend B> class AdaptedLinears : public std::enable_shared_from_this<
   static MatrixRef<const M> turned_of(const Part& p) {
     return p.rank > 0 ? p.turned->get().cref() : MatrixRef<const M>();
   }
-  Tensor<B> output(B& b, const Var<B>& x, Part& p) {
+  Tensor<B> output(B& b, const Var<B>& x, Part& p, Tensor<B>* gelu) {
     const auto& l = p.linear;
+    const M* bias = l.bias != nullptr ? l.bias->data() : nullptr;
     Tensor<B> y(b, x.rows(), l.weight->rows());
-    const bool begun = p.rank > 0 || l.bias != nullptr;
+    if (p.rank == 0 && in_product(b, x, l, bias, M(0), y, gelu)) return y;
+    const bool begun = p.rank > 0 || bias != nullptr;
     if (p.rank > 0) {
       const auto& f = *l.term.factors;
       MasterTensor<B> turned(b, p.rank, y.cols());
@@ -196,12 +200,34 @@ template <Backend B> class AdaptedLinears : public std::enable_shared_from_this<
       p.turned = x.tape().keep(std::move(turned));
     }
     if (begun) {
-      const fn::LowRankRows<T, M> begin{u_of(p), turned_of(p), l.bias != nullptr ? l.bias->data() : nullptr,
-                                        y.ref()};
+      const fn::LowRankRows<T, M> begin{u_of(p), turned_of(p), bias, y.ref()};
       b.for_rows(begin.count(), begin);
     }
+    if (p.rank > 0 && in_product(b, x, l, nullptr, M(1), y, gelu)) return y;
     b.multiply(x.value().cref(), l.weight->packed(), Trans::yes, begun ? M(1) : M(0), y.ref());
     return y;
+  }
+  /// y <- x W^T + 1 bias + beta y, and its GELU into `gelu` if one is asked for, where the backend does all
+  /// of that in the product; false where not, or where there is nothing beside the product.
+  static bool in_product(B& b, const Var<B>& x, const AdaptedLinear<B>& l, const M* bias, M beta,
+                         Tensor<B>& y, Tensor<B>* gelu) {
+    if (gelu != nullptr) {
+      if constexpr (requires {
+                      {b.multiply_gelu_tanh(x.value().cref(), l.weight->packed(), bias, beta, y.ref(),
+                                            y.ref())};
+                    }) {
+        // What has begun is where GELU's result will be; the product's is another matrix.
+        Tensor<B> z(b, y.rows(), y.cols());
+        if (!b.multiply_gelu_tanh(x.value().cref(), l.weight->packed(), bias, beta, z.ref(), y.ref()))
+          return false;
+        *gelu = std::exchange(y, std::move(z));
+        return true;
+      }
+    } else if (bias != nullptr) {
+      if constexpr (requires { b.multiply_biased(x.value().cref(), l.weight->packed(), bias, y.ref()); })
+        return b.multiply_biased(x.value().cref(), l.weight->packed(), bias, y.ref());
+    }
+    return false;
   }
   /// One value per linear. Where there are several, each only hands its gradient on; what was recorded before
   /// them runs after them, with all gradients there are.
@@ -317,6 +343,15 @@ template <Backend B> class AdaptedLinears : public std::enable_shared_from_this<
 template <Backend B>
 std::vector<Var<B>> adapted_linears(const Var<B>& x, std::span<const AdaptedLinear<B>> linears) {
   return std::make_shared<detail::AdaptedLinears<B>>(x, linears)->forward(x);
+}
+
+/// gelu_tanh(y), y the one adapted linear of x
+/// Keeps y alone, and what adapted_linears keeps. A backend that applies GELU in the product has it from
+/// there; whoever saves it has it computed again by the functor, to rounding the same.
+template <Backend B> Var<B> adapted_gelu_tanh(const Var<B>& x, const AdaptedLinear<B>& linear) {
+  Tensor<B> ready;
+  const auto y = std::make_shared<detail::AdaptedLinears<B>>(x, std::span(&linear, 1))->forward(x, &ready);
+  return detail::elementwise<fn::GeluTanh, fn::GeluTanhGradient>(y.front(), std::move(ready));
 }
 
 }  // namespace lorica

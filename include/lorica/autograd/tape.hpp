@@ -223,8 +223,7 @@ template <Backend B> class Tape {
   /// captured.
   template <class T, class Pull, class Recipe>
   [[nodiscard]] Var<B, T> record(Tensor<B, T> value, bool needs_grad, Pull pull, Recipe recipe) {
-    if (!needs_grad || !recording_ || paused())
-      return record(std::move(value), needs_grad, std::move(pull));
+    if (!needs_grad || !recording_ || paused()) return record(std::move(value), needs_grad, std::move(pull));
     return remember(std::move(value), Pullback<T>(std::move(pull)),
                     std::make_shared<detail::Value<B, T>>(
                         typename detail::Value<B, T>::Recipe(std::move(recipe)), account_));

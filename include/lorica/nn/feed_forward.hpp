@@ -20,6 +20,10 @@ struct ExactGelu {
 };
 struct TanhGelu {
   template <Backend B> Var<B> operator()(const Var<B>& x) const { return gelu_tanh(x); }
+  /// Of a linear: products that apply a GELU as they end apply this one.
+  template <Backend B> Var<B> of(const Var<B>& x, const AdaptedLinear<B>& linear) const {
+    return adapted_gelu_tanh(x, linear);
+  }
 };
 
 /// down(activation(up(x)))
@@ -30,7 +34,7 @@ template <class Activation = ExactGelu> struct Mlp {
     using B = backend_of<W>;
     Linear<W> up, down;
     template <class P> Var<B> operator()(const Var<B>& x, std::span<const index_t> offsets, P& policy) const {
-      return down(Activation{}(up(x, offsets, policy)), offsets, policy);
+      return down(up.then(Activation{}, x, offsets, policy), offsets, policy);
     }
     template <class F> void for_each_linear(F&& f) const {
       f(up);

@@ -22,6 +22,11 @@ template <class W> struct Linear {
   template <class P> Var<B> operator()(const Var<B>& x, std::span<const index_t> offsets, P& policy) const {
     return at_site(site, x, weight, bias ? &*bias : nullptr, offsets, policy);
   }
+  /// f of that, in one operation where f has one.
+  template <class F, class P>
+  Var<B> then(const F& f, const Var<B>& x, std::span<const index_t> offsets, P& policy) const {
+    return at_site_then(f, site, x, weight, bias ? &*bias : nullptr, offsets, policy);
+  }
   [[nodiscard]] SiteWeight<matrix_of<W>, vector_of<W>> as_site() const {
     return {site, weight, bias ? &*bias : nullptr};
   }

@@ -188,5 +188,16 @@ Var<B> at_site(const SiteInfo& site, const Var<B>& x, const Weight& weight, cons
   const SiteWeight<Weight, Bias> only[] = {{site, weight, bias}};
   return std::move(at_sites(x, std::span<const SiteWeight<Weight, Bias>>(only), offsets, policy).front());
 }
+/// The same of one linear, and f of it. f.of(x, linear) is f(y) of one operation, where f has such a thing.
+template <Backend B, class Weight, class Bias, class P, class F>
+Var<B> at_site_then(const F& f, const SiteInfo& site, const Var<B>& x, const Weight& weight, const Bias* bias,
+                    std::span<const index_t> offsets, P& policy) {
+  if constexpr (LowRankPolicy<P, B> && requires(const AdaptedLinear<B>& l) { f.of(x, l); } &&
+                std::same_as<Weight, Frozen<B>> && std::same_as<Bias, MasterTensor<B>>) {
+    if (auto term = policy.low_rank(x.tape(), site))
+      return f.of(x, AdaptedLinear<B>{&weight, bias, std::move(*term)});
+  }
+  return f(at_site(site, x, weight, bias, offsets, policy));
+}
 
 }  // namespace lorica

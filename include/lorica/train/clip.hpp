@@ -5,8 +5,9 @@
 #pragma once
 
 #include <lorica/autograd/parameter.hpp>
-#include <lorica/core/functor.hpp>
+#include <lorica/core/lanes.hpp>
 #include <lorica/core/reduce.hpp>
+#include <lorica/core/sweep.hpp>
 
 #include <algorithm>
 #include <cmath>
@@ -44,11 +45,29 @@ template <Backend B, class Trainee> std::string first_not_finite(B& b, Trainee& 
   return name;
 }
 
+namespace detail {
+/// One index a register of entries; see AdamWStep.
+template <class M, class V = Lanes<M>> struct ScaleEntries {
+  index_t n;
+  M* x;
+  M s;
+  static index_t indices(index_t entries) { return (entries + V::width - 1) / V::width; }
+  LORICA_HD void operator()(index_t index) const {
+    const index_t i = index * V::width;
+    store(x + i, n - i, V(s) * load<V>(x + i, n - i));
+  }
+};
+}  // namespace detail
+
+/// All gradients times s, in one sweep.
 template <Backend B, class Trainee> void scale_gradients(B& b, Trainee& trainee, double s) {
-  using M = typename B::master;
+  using Scale = detail::ScaleEntries<typename B::master>;
+  std::vector<SweepPart<Scale>> parts;
   trainee.for_each_parameter([&](Parameter<B>& p, double) {
-    if (!p.grad.empty()) b.map(p.grad.size(), fn::Scale<M>{M(s)}, p.grad.data(), p.grad.cref().data);
+    const index_t n = p.grad.size();
+    if (n > 0) parts.push_back({Scale::indices(n), {n, p.grad.data(), static_cast<typename B::master>(s)}});
   });
+  sweep(b, parts);
 }
 
 /// Brings the global norm down to `most`, if it is above; PyTorch's clip_grad_norm_, 1e-6 included. 0 is off.

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /// @file lorica/train/descent.hpp
-/// One batch, forward and backward. Where a backend records its work, a batch of a shape that has come before
-/// is not walked through again: what was queued for the last one is queued once more, over other numbers.
+/// One batch, forward and backward, and the regulariser. Where a backend records its work, a batch of a shape
+/// that has come before is not walked through again: what was queued for the last one is queued once more,
+/// over other numbers.
 #pragma once
 
 #include <lorica/nn/objective.hpp>
@@ -106,7 +107,7 @@ template <class T> bool repeats(const T& x) {
     return false;
 }
 
-/// The batches of a run.
+/// The batches of a run, and its regulariser.
 template <Backend B, class Model, class T, class O> class Descent {
   using M = typename B::master;
 
@@ -115,7 +116,6 @@ template <Backend B, class Model, class T, class O> class Descent {
     double loss;  // sum over the targets
     index_t targets;
     double weight;
-    bool replayed;
   };
 
   Descent(B& b, const Model& model, Trained<T, O>& trained, const Growth<B>& memory, Blocks blocks,
@@ -127,7 +127,7 @@ template <Backend B, class Model, class T, class O> class Descent {
         blocks_(blocks),
         replays_(replay && Records<B> && repeats(model) && repeats(trained.trainee) &&
                  repeats(trained.objective)) {
-    if (replays_) loss_ = MasterTensor<B>(b, 1, 1);
+    if (replays_) value_ = MasterTensor<B>(b, 1, 1);
   }
 
   /// Before the batches of a step: no gradients are there, or zeros where those before lay.
@@ -143,18 +143,48 @@ template <Backend B, class Model, class T, class O> class Descent {
   }
   /// Gradients of a batch, added to those that are there. The device is waited for here, all queued.
   Result operator()(const nn::Sequences& samples, index_t step) {
+    const auto read = [&](const nn::Loss<B>& l) { return Result{number(l.sum), l.count, l.weight}; };
     if constexpr (Records<B>)
-      if (replays_) return again_or_anew(samples, step);
-    const nn::Batch<B> batch(*b_, samples);
-    return anew(batch, step);
+      if (replays_) {
+        Seen& seen = look_up(nn::BatchShape(samples));
+        if (seen.work && seen.batch->refill(*b_, samples) && replay(seen)) return sum_up(*seen.batch);
+        auto batch = std::make_unique<nn::Batch<B>>(*b_, samples);
+        const Result result = walk(*batch, step, read);
+        if (result.weight == double(result.targets))  // else it is another for other targets
+          record(seen, [&] { walk(*batch, step, [&](const nn::Loss<B>& l) { keep(l.sum); }); });
+        seen.batch = std::move(batch);
+        return result;
+      }
+    return walk(nn::Batch<B>(*b_, samples), step, read);
   }
+  /// The trainee's regulariser, its gradient added to those that are there; 0 where it has none.
+  double penalty() {
+    if constexpr (requires(Tape<B> & t) { trained_->trainee.penalty(t); }) {
+      double value = 0;
+      const auto read = [&](const MasterVar<B>& p) { value = number(p); };
+      if constexpr (Records<B>)
+        if (replays_) {
+          Seen& seen = look_up({});
+          if (replay(seen)) return kept();
+          if (walk_penalty(read))
+            record(seen, [&] { walk_penalty([&](const MasterVar<B>& p) { keep(p); }); });
+          return value;
+        }
+      walk_penalty(read);
+      return value;
+    } else {
+      return 0;
+    }
+  }
+  /// Passes that were replayed.
+  [[nodiscard]] index_t replayed() const noexcept { return replayed_; }
 
  private:
   /// All that recorded work depends on.
   struct Kind {
-    nn::BatchShape shape;
-    std::vector<const void*> at;  // values and gradients
-    std::vector<Shape> of;
+    std::optional<nn::BatchShape> shape;  // none: of the regulariser
+    std::vector<const void*> at = {};     // values and gradients
+    std::vector<Shape> of = {};
     bool operator==(const Kind&) const = default;
   };
   static auto recorded_by(B& b) {
@@ -165,59 +195,71 @@ template <Backend B, class Model, class T, class O> class Descent {
   }
   struct Seen {
     Kind kind;
+    index_t times = 0;
     std::unique_ptr<nn::Batch<B>> batch = {};  // whose addresses the work reads
     decltype(recorded_by(std::declval<B&>())) work = {};
     bool refused = false;
   };
 
-  [[nodiscard]] Kind kind_of(const nn::Sequences& samples) {
-    Kind k{nn::BatchShape(samples), {}, {}};
+  [[nodiscard]] double number(const MasterVar<B>& x) { return x.value().template host<double>(*b_)[0]; }
+  /// For who replays it.
+  void keep(const MasterVar<B>& x) { b_->copy(x.value().data(), value_.data(), 1); }
+  [[nodiscard]] double kept() { return value_.template host<double>(*b_)[0]; }
+
+  template <class F> auto walk(const nn::Batch<B>& batch, index_t step, F f) {
+    Tape<B> tape(*b_, blocks_);
+    return f(descend(*model_, *trained_, batch, *memory_, tape, step));
+  }
+  /// False: there is none.
+  template <class F> bool walk_penalty(F f) {
+    Tape<B> tape(*b_);
+    const std::optional<MasterVar<B>> p = trained_->trainee.penalty(tape);
+    if (!p) return false;
+    tape.backward(*p);
+    f(*p);
+    return true;
+  }
+
+  [[nodiscard]] Kind kind_of(std::optional<nn::BatchShape> shape) {
+    Kind k{std::move(shape)};
     trained_->for_each_parameter([&](Parameter<B>& p, double) {
       k.at.insert(k.at.end(), {p.value.data(), p.grad.data()});
       k.of.push_back(p.shape());
     });
     return k;
   }
-  Result anew(const nn::Batch<B>& batch, index_t step) {
-    Tape<B> tape(*b_, blocks_);
-    const auto loss = descend(*model_, *trained_, batch, *memory_, tape, step);
-    return {loss.sum.value().template host<double>(*b_)[0], loss.count, loss.weight, false};
-  }
-  Result again_or_anew(const nn::Sequences& samples, index_t step) requires(Records<B>) {
-    constexpr std::size_t kept = 8;
-    const Kind kind = kind_of(samples);
+  Seen& look_up(std::optional<nn::BatchShape> shape) {
+    constexpr std::size_t most = 8;
+    Kind kind = kind_of(std::move(shape));
     const auto found = std::ranges::find(seen_, kind, &Seen::kind);
-    const bool before = found != seen_.end();
-    if (before)
+    if (found != seen_.end())
       seen_.splice(seen_.begin(), seen_, found);
     else
-      seen_.push_front(Seen{kind});
-    if (seen_.size() > kept) seen_.pop_back();
-    Seen& seen = seen_.front();
-    if (seen.work && seen.batch->refill(*b_, samples)) {
-      if (b_->replay(*seen.work)) return sum_up(*seen.batch);
-      seen.work.reset();
-    }
-    auto batch = std::make_unique<nn::Batch<B>>(*b_, samples);
-    const Result result = anew(*batch, step);
-    if (before && !seen.refused && result.weight == double(result.targets) && kind_of(samples) == kind)
-      record(seen, std::move(batch), step);
-    return result;
+      seen_.push_front(Seen{std::move(kind)});
+    if (seen_.size() > most) seen_.pop_back();
+    ++seen_.front().times;
+    return seen_.front();
   }
-  void record(Seen& seen, std::unique_ptr<nn::Batch<B>> batch, index_t step) requires(Records<B>) {
-    seen.work = b_->record([&] {
-      Tape<B> tape(*b_, blocks_);
-      const auto loss = descend(*model_, *trained_, *batch, *memory_, tape, step);
-      b_->copy(loss.sum.value().data(), loss_.data(), 1);
-    });
-    seen.batch = std::move(batch);
+  bool replay(Seen& seen) requires(Records<B>) {
+    if (!seen.work) return false;
+    if (b_->replay(*seen.work)) {
+      ++replayed_;
+      return true;
+    }
+    seen.work.reset();
+    return false;
+  }
+  /// What pass() queues, for the next time, if this is not the first and gradients lay where they lie.
+  template <class Pass> void record(Seen& seen, Pass pass) requires(Records<B>) {
+    if (seen.times < 2 || seen.refused || kind_of(seen.kind.shape) != seen.kind) return;
+    seen.work = b_->record(pass);
     seen.refused = !seen.work;
   }
   Result sum_up(const nn::Batch<B>& batch) {
     index_t targets = 0;
     for (index_t s = 0; s < batch.where.sequences(); ++s)
       targets += static_cast<index_t>(trained_->objective.targets_of(batch, s));
-    return {loss_.template host<double>(*b_)[0], targets, double(targets), true};
+    return {kept(), targets, double(targets)};
   }
 
   B* b_;
@@ -226,8 +268,9 @@ template <Backend B, class Model, class T, class O> class Descent {
   const Growth<B>* memory_;
   Blocks blocks_;
   bool replays_;
-  MasterTensor<B> loss_ = {};  // of what was replayed
-  std::list<Seen> seen_ = {};  // the last first
+  MasterTensor<B> value_ = {};  // of what was replayed
+  std::list<Seen> seen_ = {};   // the last first
+  index_t replayed_ = 0;
 };
 
 }  // namespace detail

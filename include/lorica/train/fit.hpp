@@ -30,7 +30,7 @@ struct FitConfig {
   double clip = 1;                     // global norm; 0 is off
   Seed seed = 0;                       // of the data's order
   bool checkpoint_blocks = false;      // keep what enters a block, compute the rest again; changes no number
-  bool replay = true;                  // what was queued for a batch of the same shape; changes no number
+  bool replay = true;                  // what was queued for batches of the same shape; changes no number
   std::string identity = {};           // of model and method: a checkpoint belongs to one
 
   [[nodiscard]] Blocks blocks() const { return checkpoint_blocks ? Blocks::recomputed : Blocks::kept; }
@@ -73,7 +73,7 @@ struct FitResult {
   index_t targets = 0;                                     // seen in steps made here
   index_t tokens = 0;                                      // the same
   bool stopped = false;                                    // by a callback, before the last step
-  index_t replayed = 0;                                    // batches that were not walked through again
+  index_t replayed = 0;                                    // passes that were not walked through again
   std::size_t peak = 0;  // bytes that steps took beyond what was in use before; 0 where nobody counts
 };
 
@@ -165,7 +165,6 @@ FitResult fit(B& b, const Model& model, T& trainee, const D& data, const FitConf
       info.loss += found.loss;
       info.targets += found.targets;
       weight += found.weight;
-      result.replayed += found.replayed ? 1 : 0;
     }
     expects(info.targets > 0, "step ", step, ": the batch has no targets");
     expects(weight > 0, "step ", step, ": every target of the batch weighs nothing");
@@ -182,13 +181,7 @@ FitResult fit(B& b, const Model& model, T& trainee, const D& data, const FitConf
                                  " at this step), or look for tokens the model has never seen"));
     }
     scale_gradients(b, trained, 1.0 / weight);
-    if constexpr (requires(Tape<B> & t) { trainee.penalty(t); }) {
-      Tape<B> tape(b);
-      if (const auto penalty = trainee.penalty(tape)) {
-        tape.backward(*penalty);
-        info.penalty = penalty->value().template host<double>(b)[0];
-      }
-    }
+    info.penalty = descent.penalty();
     info.gradient_norm = gradient_norm(b, trained, step);
     clip_gradients(b, trained, info.gradient_norm, c.clip);
     if constexpr (requires { trainee.precondition(); }) trainee.precondition();
@@ -206,6 +199,7 @@ FitResult fit(B& b, const Model& model, T& trainee, const D& data, const FitConf
     result.stopped = stops();
   }
   result.steps = step;
+  result.replayed = descent.replayed();
   if constexpr (requires { trainee.phase(std::optional<std::uint64_t>()); }) trainee.phase(std::nullopt);
   detail::call_ends(run, callbacks...);
   return result;
