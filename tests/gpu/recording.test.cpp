@@ -52,7 +52,8 @@ TEST_CASE("memory that a recording was given is not handed to others", "[gpu][re
   Kept b;
   const index_t n = 1000;
   MasterTensor<Kept> x(b, 1, n, std::vector<double>(static_cast<std::size_t>(n), 1)), sum(b, 1, 1);
-  const auto work = b.record([&] { twice_and_sum(b, x, sum); });
+  const std::size_t at_first = b.pool().in_use();
+  auto work = b.record([&] { twice_and_sum(b, x, sum); });
   REQUIRE(work);
   const std::size_t before = b.pool().held();
   const auto other = zeros<double>(b, 1, n);  // as large as the result on the way
@@ -63,7 +64,7 @@ TEST_CASE("memory that a recording was given is not handed to others", "[gpu][re
   // A second recording takes the same memory: only one of them is done at a time.
   MasterTensor<Kept> z(b, 1, n, std::vector<double>(static_cast<std::size_t>(n), 3)), of_z(b, 1, 1);
   const std::size_t held = b.pool().held(), in_use = b.pool().in_use();
-  const auto more = b.record([&] { twice_and_sum(b, z, of_z); });
+  auto more = b.record([&] { twice_and_sum(b, z, of_z); });
   REQUIRE(more);
   CHECK(b.pool().held() == held);
   CHECK(b.pool().in_use() == in_use);  // what recordings hold is in use, whether they are done or not
@@ -71,6 +72,13 @@ TEST_CASE("memory that a recording was given is not handed to others", "[gpu][re
   REQUIRE(b.replay(*work));
   CHECK(number(b, of_z) == 6 * n);
   CHECK(number(b, sum) == 4 * n);
+  work.reset();
+  REQUIRE(b.replay(*more));
+  CHECK(number(b, of_z) == 12 * n);
+  CHECK(b.pool().in_use() == in_use);
+  more.reset();  // the last
+  const std::size_t ours = static_cast<std::size_t>(2 * n + 1) * sizeof(double);
+  CHECK(b.pool().in_use() < at_first + ours + ours / 8 + 768);
 }
 
 TEST_CASE("where there is no room, recordings give up theirs, and say so", "[gpu][recording]") {

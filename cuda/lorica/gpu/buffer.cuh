@@ -26,7 +26,7 @@
 namespace lorica::gpu {
 
 /// A shared store of blocks, kept by size class. Buffers keep it alive.
-class Pool {
+class Pool : public std::enable_shared_from_this<Pool> {
  public:
   Pool() = default;
   Pool(const Pool&) = delete;
@@ -75,7 +75,17 @@ class Pool {
     const std::lock_guard lock(mutex_);
     release(free_);
   }
-  /// Whether recordings have any.
+  /// What recordings hold on to: once none does, their memory goes back to the device.
+  [[nodiscard]] std::shared_ptr<const void> lease() {
+    const std::lock_guard lock(mutex_);
+    auto held = lease_.lock();
+    if (!held) {
+      held = {this, [pool = shared_from_this()](const void*) { pool->end_lease(); }};
+      lease_ = held;
+    }
+    return held;
+  }
+  /// Whether recordings have memory.
   [[nodiscard]] bool records() const {
     const std::lock_guard lock(mutex_);
     return !recorded_.empty();
@@ -168,6 +178,13 @@ class Pool {
         held_ -= size;
       }
   }
+  void end_lease() noexcept {
+    const std::lock_guard lock(mutex_);
+    try {
+      release_recorded();
+    } catch (...) {  // the device is gone, and its memory with it
+    }
+  }
   void release_recorded() {
     if (!recorded_.empty()) ++losses_;
     release(recorded_free_);
@@ -176,6 +193,7 @@ class Pool {
   mutable std::mutex mutex_;
   Blocks free_, recorded_free_;
   std::set<std::byte*> recorded_;
+  std::weak_ptr<const void> lease_;
   std::size_t losses_ = 0;
   std::size_t in_use_ = 0, peak_ = 0, held_ = 0, limit_ = 0;
 };

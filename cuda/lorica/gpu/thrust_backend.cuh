@@ -142,6 +142,7 @@ template <Scalar T, class Gemm = LoopGemm, Scalar Master = arithmetic_t<T>> clas
   struct Recorded {
     Recording work;
     Tables tiles;
+    std::shared_ptr<const void> lease;
     std::size_t losses;
   };
 
@@ -255,11 +256,12 @@ template <Scalar T, class Gemm = LoopGemm, Scalar Master = arithmetic_t<T>> clas
   /// writes to it, there is no room, or CUDA refuses. Its addresses must stay what they are.
   template <class F> [[nodiscard]] std::optional<Recorded> record(F&& f, std::string* why = nullptr) {
     if (!pool_->records()) pool_->trim();  // what f takes is held for it from now on, beside what others take
+    const auto lease = pool_->lease();
     const std::size_t losses = pool_->losses();
     std::string fault = "a recording: it has lost its memory while it was made";
     try {
       Recording work(std::forward<F>(f));
-      if (pool_->losses() == losses) return Recorded{std::move(work), tiles_, losses};
+      if (pool_->losses() == losses) return Recorded{std::move(work), tiles_, lease, losses};
     } catch (const Error& e) {  // who does the same without a recording is told of what is wrong with f
       fault = e.what();
     }

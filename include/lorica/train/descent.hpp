@@ -148,11 +148,12 @@ template <Backend B, class Model, class T, class O> class Descent {
       if (replays_) {
         Seen& seen = look_up(nn::BatchShape(samples));
         if (seen.work && seen.batch->refill(*b_, samples) && replay(seen)) return sum_up(*seen.batch);
+        seen.work.reset();  // before the batch that it reads
         auto batch = std::make_unique<nn::Batch<B>>(*b_, samples);
         const Result result = walk(*batch, step, read);
         if (result.weight == double(result.targets))  // else it is another for other targets
           record(seen, [&] { walk(*batch, step, [&](const nn::Loss<B>& l) { keep(l.sum); }); });
-        seen.batch = std::move(batch);
+        if (seen.work) seen.batch = std::move(batch);
         return result;
       }
     return walk(nn::Batch<B>(*b_, samples), step, read);
