@@ -22,6 +22,9 @@ template <Backend B> class AnyObjective {
   index_t targets_of(const nn::Batch<B>& batch, index_t s) const {
     return std::visit([&](const auto& o) { return o.targets_of(batch, s); }, held_);
   }
+  [[nodiscard]] bool repeats() const {
+    return std::visit([](const auto& o) { return o.repeats(); }, held_);
+  }
   template <class F> void for_each_parameter(F f) const {
     std::visit(
         [&](const auto& o) {

@@ -136,6 +136,12 @@ Section differences(const Part& part, const Grid& g) {
            .table = table}};
 }
 
+/// A rate of the grid, with a star where it is the smallest or the largest of several.
+std::string starred(const std::vector<double>& grid, double rate) {
+  const auto [least, most] = std::ranges::minmax(grid);
+  return report::significant(rate) + (least < most && (rate == least || rate == most) ? "*" : "");
+}
+
 Section rates(const Study& study, const Part& part, const Grid& g) {
   std::vector<report::Column> columns = {{"method"}};
   for (const Entry& e : part.entries)
@@ -149,7 +155,7 @@ Section rates(const Study& study, const Part& part, const Grid& g) {
     for (std::size_t e = 0; e < part.entries.size(); ++e) {
       if (part.entries[e].absent) continue;
       const Cell& c = g.cells[r][e];
-      cells.push_back(c.chosen ? report::significant(part.rates[*c.chosen]) : c.all_rates() ? "none" : "-");
+      cells.push_back(c.chosen ? starred(part.rates, part.rates[*c.chosen]) : c.all_rates() ? "none" : "-");
       diverged += c.diverged();
       failed += c.failed();
       runs += c.made();
@@ -170,7 +176,9 @@ Section rates(const Study& study, const Part& part, const Grid& g) {
            .paragraph = message("Of ", grid,
                                 ", the one with the least loss on every tenth sample of the training part, "
                                 "under seed ",
-                                study.seeds.front(), "; no run learns from those samples."),
+                                study.seeds.front(),
+                                "; no run learns from those samples. A star: an end of the grid, beyond "
+                                "which a better one may lie."),
            .table = table,
            .text = reasons}};
 }

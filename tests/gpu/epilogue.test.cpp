@@ -73,6 +73,20 @@ TEMPLATE_TEST_CASE("a bias and GELU in the product are those after it", "[gpu][e
   }
 }
 
+TEST_CASE("a width that cuBLASLt has no GELU for is refused, and y is as it was", "[gpu][epilogue]") {
+  using B = Policy<float>;
+  B b;
+  const index_t n = 5, m = 20, k = 16;
+  const Tensor<B> x(b, n, k, test::random_numbers(1, n * k));
+  const Frozen<B> w(b, Tensor<B>(b, m, k, test::random_numbers(2, m * k)));
+  const auto before = test::rounded<float>(test::random_numbers(3, n * m));
+  Tensor<B> y(b, n, m, before), z(b, n, m);
+  if (!b.multiply_gelu_tanh(x.cref(), w.packed(), nullptr, 1, z.ref(), y.ref()))
+    CHECK(y.template host<double>(b) == before);
+  else
+    CHECK(y.template host<double>(b) != before);
+}
+
 TEST_CASE("a product with an epilogue names what does not fit", "[gpu][epilogue]") {
   using B = gpu::ThrustBackend<double>;
   B b;

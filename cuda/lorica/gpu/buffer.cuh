@@ -19,7 +19,6 @@
 #include <memory>
 #include <mutex>
 #include <new>
-#include <set>
 #include <utility>
 #include <vector>
 
@@ -45,16 +44,17 @@ class Pool : public std::enable_shared_from_this<Pool> {
     const std::size_t size = size_class(bytes);
     const std::lock_guard lock(mutex_);
     const bool recorded = detail::recording();
-    auto& free = (recorded ? recorded_free_ : free_)[size];
+    if (recorded)
+      if (std::byte* p = from_recorded(size)) return p;
+    auto& free = free_[size];
     std::byte* p = nullptr;
-    if (free.empty()) {
+    if (recorded || free.empty()) {
       p = from_device(size);
       held_ += size;
-      if (recorded) recorded_.insert(p);
+      if (recorded) recorded_.emplace(p, size);
     } else {
       p = free.back();
       free.pop_back();
-      if (recorded) return p;  // counted since it came from the device
     }
     in_use_ += size;
     if (in_use_ > peak_) peak_ = in_use_;
@@ -63,10 +63,13 @@ class Pool : public std::enable_shared_from_this<Pool> {
   void give(std::byte* p, std::size_t bytes) noexcept {
     const std::size_t size = size_class(bytes);
     const std::lock_guard lock(mutex_);
-    const bool recorded = recorded_.contains(p);
-    if (!recorded) in_use_ -= size;
+    const auto recorded = recorded_.find(p);
+    if (recorded == recorded_.end()) in_use_ -= size;
     try {
-      (recorded ? recorded_free_ : free_)[size].push_back(p);
+      if (recorded == recorded_.end())
+        free_[size].push_back(p);
+      else
+        recorded_free_[recorded->second].push_back(p);
     } catch (...) {  // no memory for the list: the block stays with the device until the end
     }
   }
@@ -95,13 +98,11 @@ class Pool : public std::enable_shared_from_this<Pool> {
     const std::lock_guard lock(mutex_);
     return losses_;
   }
-  /// Does f() while no recording can lose its memory; false, and nothing is done, where one has since there
-  /// were that many losses.
+  /// f() while no recording can lose its memory; false, and nothing is done, where one has since there were
+  /// that many losses.
   template <class F> bool unless_lost(std::size_t since, F f) {
     const std::lock_guard lock(mutex_);
-    if (losses_ != since) return false;
-    f();
-    return true;
+    return losses_ == since && f();
   }
   /// The most to hold from now on, as if the device had no more; 0 is all that it has.
   void limit(std::size_t bytes) {
@@ -123,6 +124,18 @@ class Pool : public std::enable_shared_from_this<Pool> {
     return bytes == 0 ? step : (bytes + step - 1) / step * step;
   }
 
+  /// An unused block of recordings of that size, or of up to twice as much: those of a batch serve for
+  /// another that is like it. Null where there is none.
+  std::byte* from_recorded(std::size_t size) {
+    const auto end = recorded_free_.upper_bound(2 * size);
+    for (auto at = recorded_free_.lower_bound(size); at != end; ++at)
+      if (!at->second.empty()) {
+        std::byte* p = at->second.back();
+        at->second.pop_back();
+        return p;
+      }
+    return nullptr;
+  }
   std::byte* from_device(std::size_t size) {
     try {
       return allocated(size);
@@ -192,7 +205,7 @@ class Pool : public std::enable_shared_from_this<Pool> {
 
   mutable std::mutex mutex_;
   Blocks free_, recorded_free_;
-  std::set<std::byte*> recorded_;
+  std::map<std::byte*, std::size_t> recorded_;  // every block of theirs, and its size
   std::weak_ptr<const void> lease_;
   std::size_t losses_ = 0;
   std::size_t in_use_ = 0, peak_ = 0, held_ = 0, limit_ = 0;

@@ -41,9 +41,12 @@ class CublasGemm : public IdentityPacking {
   template <class S, class T>
   bool multiply_then(const Epilogue<S, T>& then, MatrixRef<const T> x, MatrixRef<const T> w, S beta,
                      MatrixRef<T> y) const {
-    if constexpr (!std::same_as<S, arithmetic_t<T>>) {
+    if constexpr (!std::same_as<S, arithmetic_t<T>> || std::same_as<T, double>) {
       return false;
     } else {
+      if (y.size() == 0) return true;
+      if (!has_leading_dimension(x) || !has_leading_dimension(w) || !has_leading_dimension(y)) return false;
+      if (then.gelu() && !AfterProduct::takes(then.z.data, leading_dimension(then.z))) return false;
       Buffer<T> of_bias;
       AfterProduct after;
       if (then.bias != nullptr) after.bias = rounded(MatrixRef<const S>(then.bias, 1, y.cols), of_bias).data;

@@ -49,6 +49,10 @@ struct AfterProduct {
   void* before_gelu = nullptr;
   index_t ld = 0;  // of it
 
+  /// Whether cuBLASLt takes that place for what it keeps: rows begin at vectors of eight numbers.
+  template <class T> static bool takes(const T* at, index_t ld) {
+    return ld % 8 == 0 && reinterpret_cast<std::uintptr_t>(at) % (8 * sizeof(T)) == 0;
+  }
   [[nodiscard]] cublasLtEpilogue_t name() const {
     if (before_gelu != nullptr)
       return bias != nullptr ? CUBLASLT_EPILOGUE_GELU_AUX_BIAS : CUBLASLT_EPILOGUE_GELU_AUX;
@@ -94,10 +98,11 @@ class CublasLt {
     const Plan& plan = found->second;
     if (!plan.known) return false;
     point(plan.how.get(), after);
-    detail::check(cublasLtMatmul(handle_.get(), plan.how.get(), &alpha, x, plan.x.get(), y, plan.y.get(),
-                                 &beta, z, plan.z.get(), z, plan.z.get(), &plan.algorithm, workspace_.get(),
-                                 workspace_bytes, detail::stream()),
-                  "cublasLtMatmul");
+    const auto status = cublasLtMatmul(handle_.get(), plan.how.get(), &alpha, x, plan.x.get(), y,
+                                       plan.y.get(), &beta, z, plan.z.get(), z, plan.z.get(), &plan.algorithm,
+                                       workspace_.get(), workspace_bytes, detail::stream());
+    if (kind.after != CUBLASLT_EPILOGUE_DEFAULT && refused(status)) return false;
+    detail::check(status, "cublasLtMatmul");
     return true;
   }
 
@@ -135,6 +140,10 @@ class CublasLt {
                                              static_cast<std::uint64_t>(cols), ld),
                   "cublasLtMatrixLayoutCreate");
     return detail::MatrixLayout(made);
+  }
+  /// How it says that it has no such epilogue.
+  static bool refused(cublasStatus_t s) {
+    return s == CUBLAS_STATUS_NOT_SUPPORTED || s == CUBLAS_STATUS_INVALID_VALUE;
   }
   template <class V> static void set(cublasLtMatmulDesc_t how, cublasLtMatmulDescAttributes_t what, V value) {
     detail::check(cublasLtMatmulDescSetAttribute(how, what, &value, sizeof value),
@@ -189,6 +198,7 @@ class CublasLt {
     const auto status = cublasLtMatmulAlgoGetHeuristic(handle_.get(), how, plan.x.get(), plan.y.get(),
                                                        plan.z.get(), plan.z.get(), made, 1, &best, &count);
     if (status == CUBLAS_STATUS_NOT_SUPPORTED || (status == CUBLAS_STATUS_SUCCESS && count == 0)) return plan;
+    if (k.after != CUBLASLT_EPILOGUE_DEFAULT && refused(status)) return plan;
     detail::check(status, "cublasLtMatmulAlgoGetHeuristic");
     plan.algorithm = best.algo;
     plan.known = true;

@@ -87,9 +87,15 @@ class Recording {
   ~Recording() {
     if (work_ != nullptr) (void)cudaGraphExecDestroy(work_);
   }
-  /// Queues all of it.
-  void run() const {
-    detail::check(cudaGraphLaunch(work_, detail::stream()), "a graph of ", size_, " parts");
+  /// Queues all of it; false, and nothing is queued, where the device has no room for what a graph needs.
+  [[nodiscard]] bool run() const {
+    const cudaError_t status = cudaGraphLaunch(work_, detail::stream());
+    if (status == cudaErrorMemoryAllocation) {
+      (void)cudaGetLastError();
+      return false;
+    }
+    detail::check(status, "a graph of ", size_, " kernels and copies, or what was queued before it");
+    return true;
   }
   /// Kernels and copies.
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
@@ -138,8 +144,9 @@ class Recording {
     const detail::Recorder here(&work_);
     f();
   }
-  void run() const {
+  [[nodiscard]] bool run() const {
     for (const auto& f : work_) f();
+    return true;
   }
   [[nodiscard]] std::size_t size() const noexcept { return work_.size(); }
 

@@ -268,9 +268,10 @@ template <Scalar T, class Gemm = LoopGemm, Scalar Master = arithmetic_t<T>> clas
     if (why != nullptr) *why = fault;
     return std::nullopt;
   }
-  /// Does it once more. False, and nothing is done, where its memory has gone to somebody else.
+  /// Does it once more. False, and nothing is done, where its memory has gone to somebody else, or the device
+  /// has no room to start it.
   [[nodiscard]] bool replay(const Recorded& r) {
-    return pool_->unless_lost(r.losses, [&] { r.work.run(); });
+    return pool_->unless_lost(r.losses, [&] { return r.work.run(); });
   }
   /// In tiles; see gpu/attention.cuh.
   void attention(const AttentionCall<T, Master>& c) { attend(c, detail::Blocks{}); }
@@ -312,7 +313,10 @@ template <Scalar T, class Gemm = LoopGemm, Scalar Master = arithmetic_t<T>> clas
     const MatrixRef<const T> m = gemm_.unpacked(w);
     expects_shape("multiply", "X", x.shape(), {x.rows, m.cols});
     expects_shape("multiply", "Y", y.shape(), {x.rows, m.rows});
-    return gemm_.multiply_then(then, x, m, beta, y);
+    if constexpr (requires { gemm_.multiply_then(then, x, m, beta, y); })
+      return gemm_.multiply_then(then, x, m, beta, y);
+    else
+      return false;
   }
   /// Of the last few kinds of batch and of head; copies of the backend keep theirs.
   template <class Call> const detail::TileTable<Buffer>& tiles(const Call& c) {

@@ -118,14 +118,15 @@ template <Backend B, class M> class Adapted {
     if constexpr (requires(const A& a, typename A::template state<B>& s) { a.phase(s, draw); })
       for (auto& s : slots_) method_.adapter.phase(s.state, draw);
   }
-  /// Whether what training queues follows from a batch's shape alone: dropout draws by the step.
+  /// Whether what training queues follows from a batch's shape alone: dropout draws by the step. An adapter
+  /// that has no `dropout` says so itself.
   [[nodiscard]] bool repeats() const {
     if constexpr (requires(const A& a) { a.dropout; })
       return method_.adapter.dropout == 0;
+    else if constexpr (requires(const A& a) { a.repeats(); })
+      return method_.adapter.repeats();
     else
-      return !requires(const A& a, typename A::template state<B>& s) {
-        a.phase(s, std::optional<std::uint64_t>());
-      };
+      return false;
   }
   /// After clipping, before the optimiser: what an adapter does to its own gradients.
   void precondition() requires(preconditioned) {

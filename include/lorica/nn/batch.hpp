@@ -172,6 +172,8 @@ template <Backend B> struct Batch {
     }
     return true;
   }
+  /// From now on refill() takes ids and targets as large as that one's were, too.
+  void allow_as(const Batch& other) { most_.join(other.most_); }
   Batch(const Batch&) = delete;
   Batch& operator=(const Batch&) = delete;
   [[nodiscard]] index_t rows() const { return where.rows(); }
@@ -193,6 +195,12 @@ template <Backend B> struct Batch {
       for (const auto v : s.types) type = std::max(type, v), negative = negative || v < 0;
       for (const auto v : s.targets) target = std::max(target, v);
       for (const Label& l : s.labels) category = std::max(category, l.category);
+    }
+    void join(const Largest& o) {
+      id = std::max(id, o.id);
+      type = std::max(type, o.type);
+      target = std::max(target, o.target);
+      category = std::max(category, o.category);
     }
     [[nodiscard]] bool within(const Largest& o) const {
       return !negative && id <= o.id && type <= o.type && target <= o.target && category <= o.category;

@@ -107,6 +107,12 @@ template <class T> bool repeats(const T& x) {
     return false;
 }
 
+/// Whether a run may be told to replay.
+template <Backend B, class Model, class T, class O>
+bool replays(const Model& model, const Trained<T, O>& trained) {
+  return Records<B> && repeats(model) && repeats(trained.trainee) && repeats(trained.objective);
+}
+
 /// The batches of a run, and its regulariser.
 template <Backend B, class Model, class T, class O> class Descent {
   using M = typename B::master;
@@ -125,13 +131,13 @@ template <Backend B, class Model, class T, class O> class Descent {
         trained_(&trained),
         memory_(&memory),
         blocks_(blocks),
-        replays_(replay && Records<B> && repeats(model) && repeats(trained.trainee) &&
-                 repeats(trained.objective)) {
+        replays_(replay && replays<B>(model, trained)) {
     if (replays_) value_ = MasterTensor<B>(b, 1, 1);
   }
 
   /// Before the batches of a step: no gradients are there, or zeros where those before lay.
   void begin() {
+    if (!replays_) seen_.clear();
     std::vector<SweepPart<Clear<M>>> parts;
     trained_->for_each_parameter([&](Parameter<B>& p, double) {
       if (!replays_)
@@ -147,11 +153,14 @@ template <Backend B, class Model, class T, class O> class Descent {
     if constexpr (Records<B>)
       if (replays_) {
         Seen& seen = look_up(nn::BatchShape(samples));
-        if (seen.work && seen.batch->refill(*b_, samples) && replay(seen)) return sum_up(*seen.batch);
+        if (seen.work && seen.batch->refill(*b_, samples) && replay(seen)) return sum_up(*seen.batch, kept());
         seen.work.reset();  // before the batch that it reads
         auto batch = std::make_unique<nn::Batch<B>>(*b_, samples);
         const Result result = walk(*batch, step, read);
-        if (result.weight == double(result.targets))  // else it is another for other targets
+        if (seen.batch) batch->allow_as(*seen.batch);
+        // What weighs otherwise would weigh otherwise for other targets.
+        if (const Result again = sum_up(*batch);
+            again.targets == result.targets && again.weight == result.weight)
           record(seen, [&] { walk(*batch, step, [&](const nn::Loss<B>& l) { keep(l.sum); }); });
         if (seen.work) seen.batch = std::move(batch);
         return result;
@@ -248,19 +257,27 @@ template <Backend B, class Model, class T, class O> class Descent {
       return true;
     }
     seen.work.reset();
+    fail();
     return false;
+  }
+  /// Where recordings are refused, or lose their memory, time and again, batches are walked through.
+  void fail() {
+    constexpr int patience = 2;
+    if (++failures_ > patience) replays_ = false;
   }
   /// What pass() queues, for the next time, if this is not the first and gradients lay where they lie.
   template <class Pass> void record(Seen& seen, Pass pass) requires(Records<B>) {
     if (seen.times < 2 || seen.refused || kind_of(seen.kind.shape) != seen.kind) return;
     seen.work = b_->record(pass);
     seen.refused = !seen.work;
+    if (seen.refused) fail();
   }
-  Result sum_up(const nn::Batch<B>& batch) {
+  /// That loss over the targets of a batch, each weighing 1.
+  Result sum_up(const nn::Batch<B>& batch, double loss = 0) {
     index_t targets = 0;
     for (index_t s = 0; s < batch.where.sequences(); ++s)
       targets += static_cast<index_t>(trained_->objective.targets_of(batch, s));
-    return {kept(), targets, double(targets)};
+    return {loss, targets, double(targets)};
   }
 
   B* b_;
@@ -272,6 +289,7 @@ template <Backend B, class Model, class T, class O> class Descent {
   MasterTensor<B> value_ = {};  // of what was replayed
   std::list<Seen> seen_ = {};   // the last first
   index_t replayed_ = 0;
+  int failures_ = 0;
 };
 
 }  // namespace detail

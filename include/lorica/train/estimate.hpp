@@ -118,7 +118,8 @@ Memory estimate(B& b, const Model& model, T& trainee, const D& data, const FitCo
     for (index_t i = 0; i < samples; ++i) data.append(s, batch_samples[static_cast<std::size_t>(i)]);
     Measured got{double(s.rows()), 0, 0};
     detail::Growth<B> growth(b);
-    if (c.accumulate > 1)  // the gradients of the batches before are there
+    // The gradients of the batches before are there, or those that a recording writes to.
+    if (c.accumulate > 1 || (c.replay && detail::replays<B>(model, all)))
       all.for_each_parameter([&](Parameter<B>& p, double rate) {
         if (rate > 0) p.grad = zeros<typename B::master>(b, p.rows(), p.cols());
       });

@@ -37,7 +37,6 @@ template <Backend B, class Model> class Everything {
     expects(!parameters_.empty(), "Everything: the model's weights are frozen; nothing would train");
   }
   Var<B> visit(const SiteCall<B>& c) const { return std::move(c.y); }
-  static constexpr bool repeats() { return true; }
   template <class F> void for_each_parameter(F f) {
     for (auto* p : parameters_) f(*p, 1.0);
   }

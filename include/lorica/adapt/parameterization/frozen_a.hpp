@@ -49,7 +49,7 @@ struct FrozenA : LowRank {
     const MasterTensor<B> inverse(b, r, r, host::spd_inverse(std::move(g)).values);
     MasterTensor<B> out(b, f.b.rows(), r);
     b.gemm(Trans::no, Trans::no, M(1 / (scale * scale)), f.b.grad.cref(), inverse.cref(), M(0), out.ref());
-    f.b.grad = std::move(out);
+    b.copy(out.cref().data, f.b.grad.data(), out.size());
   }
 
  private:
