@@ -71,7 +71,7 @@ Outcome run(const Method& method, const Alike& data, FitConfig c, bool replay,
 /// A head that lives as long as its objective.
 template <class B, template <class> class O> struct WithHead : O<B> {
   std::shared_ptr<nn::Head<B>> owned;
-  explicit WithHead(std::shared_ptr<nn::Head<B>> h) : O<B>{h.get()}, owned(std::move(h)) {}
+  explicit WithHead(std::shared_ptr<nn::Head<B>> h) : O<B>{{h.get()}}, owned(std::move(h)) {}
 };
 template <template <class> class O> auto headed(nn::HeadConfig config) {
   return [config]<class B>(B& b, index_t width) {
@@ -101,7 +101,7 @@ template <class B, class Make> index_t replayed_of_encoder(const Make& make) {
                      FitConfig{.steps = 10, .batch = 4, .optimizer = {.lr = 5e-3}}, encoder(), make);
 }
 const adapt::Lora lora{.placement = {.rank = 2}};
-constexpr FitConfig ten{.steps = 10, .batch = 4, .optimizer = {.lr = 5e-3}};
+const FitConfig ten{.steps = 10, .batch = 4, .optimizer = {.lr = 5e-3}};
 }  // namespace
 
 TEMPLATE_TEST_CASE("batches of one shape are replayed where the backend records", "[train][descent]",
@@ -126,7 +126,7 @@ TEMPLATE_TEST_CASE("batches of one shape are replayed where the backend records"
 
 TEMPLATE_TEST_CASE("a budget that moves is replayed as it moves", "[train][descent]", LORICA_SOME_BACKENDS) {
   using B = TestType;
-  const adapt::AdaLora method{
+  const adapt::AdaLora<> method{
       .placement = {
           .start = {.rank = 4}, .target = {.per_matrix = 2}, .tinit = {.steps = 3}, .tfinal = {.steps = 4}}};
   const FitConfig c{.steps = 16, .batch = 4, .optimizer = {.lr = 5e-3}};
