@@ -4,6 +4,7 @@
 #include <lorica/gpu/epilogue.cuh>
 
 #include <lorica/core/frozen.hpp>
+#include <lorica/gpu/thrust_backend.cuh>
 
 #include "support/backends.hpp"
 
@@ -31,7 +32,8 @@ TEMPLATE_TEST_CASE("a bias and GELU in the product are those after it", "[gpu][e
   B b;
   constexpr index_t shapes[][3] = {
       {3, 8, 8}, {129, 64, 40}, {512, 768, 256}};  // cuBLASLt's are multiples of 8
-  for (const auto& [n, m, k] : shapes) {
+  for (const auto& shape : shapes) {
+    const index_t n = shape[0], m = shape[1], k = shape[2];
     CAPTURE(n, m, k);
     const auto some = [](Seed seed, index_t count) {
       return test::rounded<bf16>(test::random_numbers(seed, count));

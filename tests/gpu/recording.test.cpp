@@ -6,6 +6,7 @@
 
 #include <lorica/core/functor.hpp>
 #include <lorica/core/reduce.hpp>
+#include <lorica/gpu/thrust_backend.cuh>
 
 #include "support/backends.hpp"
 
