@@ -365,11 +365,11 @@ TEST_CASE("losses name what does not fit", "[autograd][errors]") {
   using Ends = SpanTargets<B>;
   const std::vector<index_t> offsets{0, 2, 5};
   const auto ends_error = [&](const std::vector<std::int32_t>& ends) {
-    return test::error_of<Error>([&] { (void)Ends(b, offsets, ends); });
+    return test::error_of<Error>([&] { Ends(b, offsets, ends).validate("span_loss"); });
   };
   CHECK(ends_error({0, 1, 2, -1}) == "no error");
   CHECK(ends_error({0, 1}) == "SpanTargets: 2 ends of answers for 2 sequences, expected two each");
-  CHECK(ends_error({0, 2, 0, 0}) == "SpanTargets: the answer of sequence 0 ends at row 2, it has 2");
+  CHECK(ends_error({0, 2, 0, 0}) == "span_loss: the answer of sequence 0 ends at row 2, it has 2");
   const Ragged<B> where(b, {0, 5});
   CHECK(
       test::error_of<ShapeError>([&] {

@@ -59,31 +59,33 @@ template <Backend B> struct Targets {
 /// and in the backend's memory.
 template <Backend B> struct SpanTargets {
   std::vector<index_t> offsets = {0};
-  index_t count = 0;  // ends that there are
-  Integers<B> at;     // [2 sequences]
+  std::vector<std::int32_t> host;  // [2 sequences]: first, then last
+  index_t count = 0;               // ends that there are
+  Integers<B> at;                  // [2 sequences]
 
   SpanTargets() = default;
-  /// ends [2 sequences]: first, then last.
-  SpanTargets(B& b, std::vector<index_t> of_sequences, std::span<const std::int32_t> ends)
-      : offsets(std::move(of_sequences)), count(counted(ends)), at(b, ends) {}
+  SpanTargets(B& b, std::vector<index_t> of_sequences, std::vector<std::int32_t> ends)
+      : offsets(std::move(of_sequences)), host(std::move(ends)), count(counted()), at(b, host) {}
   /// Others of the same sequences, in the memory that is there.
-  void assign(B& b, std::span<const std::int32_t> ends) {
-    count = counted(ends);
-    at.assign(b, ends);
+  void assign(B& b, std::vector<std::int32_t> ends) {
+    host = std::move(ends);
+    count = counted();
+    at.assign(b, host);
+  }
+  /// Every end within its sequence; else an error of the operation that reads them.
+  void validate(const char* operation) const {
+    for (std::size_t i = 0; i < host.size(); ++i) {
+      const index_t rows = offsets[i / 2 + 1] - offsets[i / 2];
+      expects(host[i] < rows, operation, ": the answer of sequence ", i / 2, " ends at row ", host[i],
+              ", it has ", rows);
+    }
   }
 
  private:
-  [[nodiscard]] index_t counted(std::span<const std::int32_t> ends) const {
-    expects<ShapeError>(ends.size() + 2 == 2 * offsets.size(), "SpanTargets: ", ends.size(),
+  [[nodiscard]] index_t counted() const {
+    expects<ShapeError>(host.size() + 2 == 2 * offsets.size(), "SpanTargets: ", host.size(),
                         " ends of answers for ", offsets.size() - 1, " sequences, expected two each");
-    index_t n = 0;
-    for (std::size_t i = 0; i < ends.size(); ++i) {
-      const index_t rows = offsets[i / 2 + 1] - offsets[i / 2];
-      expects(ends[i] < rows, "SpanTargets: the answer of sequence ", i / 2, " ends at row ", ends[i],
-              ", it has ", rows);
-      n += ends[i] >= 0 ? 1 : 0;
-    }
-    return n;
+    return static_cast<index_t>(std::ranges::count_if(host, [](std::int32_t at_row) { return at_row >= 0; }));
   }
 };
 
@@ -290,6 +292,7 @@ MasterVar<B> span_loss(const MasterVar<B>& z, const Ragged<B>& where, const Span
   expects<ShapeError>(ends.offsets == where.offsets, "span_loss: the answers are of ",
                       ends.offsets.size() - 1, " sequences of ", ends.offsets.back(), " rows, the scores of ",
                       where.sequences(), " of ", where.rows(), ", expected the same sequences");
+  ends.validate("span_loss");
   MasterTensor<B> dz(b, z.rows(), 2), losses(b, 1, ends.at.size());
   b.for_each_index(ends.at.size(), fn::SpanLoss<M>{z.value().ref(), where.offset.data(), ends.at.data(),
                                                    dz.ref(), losses.data()});

@@ -153,7 +153,8 @@ template <Backend B> struct Batch {
     }
   }
   /// Other sequences of the same BatchShape, in the memory that is there. False, and nothing is changed,
-  /// where one of their ids or targets is larger than all were: whoever looked at these must look again.
+  /// where one of their ids or targets is larger than all were, or out of bounds: whoever looked at these
+  /// must look again.
   [[nodiscard]] bool refill(B& b, const Sequences& s) {
     if (!Largest(s).within(most_)) return false;
     ids.assign(b, s.ids);
@@ -189,12 +190,16 @@ template <Backend B> struct Batch {
   /// The largest of what is looked up in a table.
   struct Largest {
     std::int32_t id = 0, type = 0, target = -1, category = -1;
-    bool negative = false;  // an id or a type
+    bool fault = false;  // a negative id or type, an answer beyond its sequence
     explicit Largest(const Sequences& s) {
-      for (const auto v : s.ids) id = std::max(id, v), negative = negative || v < 0;
-      for (const auto v : s.types) type = std::max(type, v), negative = negative || v < 0;
+      for (const auto v : s.ids) id = std::max(id, v), fault = fault || v < 0;
+      for (const auto v : s.types) type = std::max(type, v), fault = fault || v < 0;
       for (const auto v : s.targets) target = std::max(target, v);
-      for (const Label& l : s.labels) category = std::max(category, l.category);
+      for (std::size_t i = 0; i < s.labels.size() && i + 1 < s.offsets.size(); ++i) {
+        const Label& l = s.labels[i];
+        category = std::max(category, l.category);
+        fault = fault || std::max(l.first, l.last) >= s.offsets[i + 1] - s.offsets[i];
+      }
     }
     void join(const Largest& o) {
       id = std::max(id, o.id);
@@ -203,7 +208,7 @@ template <Backend B> struct Batch {
       category = std::max(category, o.category);
     }
     [[nodiscard]] bool within(const Largest& o) const {
-      return !negative && id <= o.id && type <= o.type && target <= o.target && category <= o.category;
+      return !fault && id <= o.id && type <= o.type && target <= o.target && category <= o.category;
     }
   };
   std::vector<index_t> targets_in_;
