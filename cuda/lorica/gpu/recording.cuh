@@ -65,7 +65,7 @@ class Recording {
  public:
   /// What f() queues. What f throws is passed on; nothing is then recorded.
   template <class F> explicit Recording(F&& f) {
-    expects_none();
+    detail::expects_no_recording("it holds another recording");
     const Capture at;
     {
       const detail::Recorder here(at.stream);
@@ -101,7 +101,6 @@ class Recording {
   [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
  private:
-  static void expects_none() { detail::expects_no_recording("it holds another recording"); }
   /// A stream that keeps what it is given. Of its own, so that other threads go on in the default one.
   struct Capture {
     cudaStream_t stream = nullptr;
