@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// @file lorica/gpu/device.cuh
-/// Which device there is, asked before anything is allocated; and why there is none, in one sentence. For
-/// CUDA only.
+/// For CUDA only: which device there is, asked before anything is allocated; and why there is none, in one
+/// sentence.
 #pragma once
 
 #include <lorica/gpu/cuda_check.cuh>
