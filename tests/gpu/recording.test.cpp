@@ -10,6 +10,8 @@
 
 #include "support/backends.hpp"
 
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -101,6 +103,22 @@ TEST_CASE("where there is no room, recordings give up theirs, and say so", "[gpu
   const auto again = b.record([&] { twice_and_sum(b, x, sum); });
   REQUIRE(again);
   CHECK(b.replay(*again));
+}
+
+TEST_CASE("a recording keeps its memory beyond the backend, and nothing keeps it beyond the recording",
+          "[gpu][recording]") {
+  std::weak_ptr<gpu::Pool> pool;
+  std::optional<Kept::Recorded> work;
+  {
+    Kept b;
+    pool = b.pool().weak_from_this();
+    MasterTensor<Kept> x(b, 1, 3, std::vector<double>{1, 2, 3}), sum(b, 1, 1);
+    work = b.record([&] { twice_and_sum(b, x, sum); });
+    REQUIRE(work);
+  }
+  CHECK_FALSE(pool.expired());
+  work.reset();
+  CHECK(pool.expired());
 }
 
 TEST_CASE("what reads from the device or writes to it is not recorded", "[gpu][recording]") {

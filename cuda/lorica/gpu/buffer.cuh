@@ -83,7 +83,10 @@ class Pool : public std::enable_shared_from_this<Pool> {
     const std::lock_guard lock(mutex_);
     auto held = lease_.lock();
     if (!held) {
-      held = {this, [pool = shared_from_this()](const void*) { pool->end_lease(); }};
+      // lease_ keeps the deleter, which must not keep the pool.
+      held = {this, [pool = shared_from_this()](const void*) mutable {
+                std::exchange(pool, nullptr)->end_lease();
+              }};
       lease_ = held;
     }
     return held;
