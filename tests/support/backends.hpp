@@ -4,10 +4,11 @@
 /// LORICA_DOUBLE_BACKENDS where finite differences want double:
 ///   TEMPLATE_TEST_CASE("...", "[...]", LORICA_BACKENDS) { TestType b; ... }
 /// Verbs and operations are tested on all of them. What is composed of operations says LORICA_SOME_BACKENDS:
-/// one of either kind, one of them with two scalars. LORICA_TEST_FEW_BACKENDS, of the preset clang, gives
-/// those two to every test, and LORICA_TEST_ONE_BACKEND, of the preset asan, the one: they ask something else
-/// of the code; LORICA_TEST_ONEDNN gives them the backends over oneDNN; LORICA_TEST_THRUST_ONLY, of the
-/// preset cpp, Thrust on one thread with rows by blocks of threads, as on a device.
+/// one of either kind, one of them with two scalars. LORICA_TEST_FEW_BACKENDS, of tests/run.sh without --all
+/// and of the preset clang, gives those two to every test, and LORICA_TEST_ONE_BACKEND, of the preset asan,
+/// the one: they ask something else of the code; LORICA_TEST_ONEDNN gives them the backends over oneDNN;
+/// LORICA_TEST_THRUST_ONLY, of the preset cpp, Thrust on one thread with rows by blocks of threads, as on a
+/// device.
 #pragma once
 
 #include "support/catch.hpp"

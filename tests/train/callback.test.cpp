@@ -10,7 +10,7 @@ using namespace lorica;
 using B = cpu::EigenBackend<double>;
 
 namespace {
-const test::Numbers samples{{1, 2, 3, 4}};
+const test::OneEach samples{{1, 2, 3, 4}};
 
 template <class... Callbacks> train::FitResult run(index_t steps, Callbacks&&... callbacks) {
   B b;

@@ -6,6 +6,7 @@
 #include <lorica/nn/head_objectives.hpp>
 #include <lorica/train/fit.hpp>
 
+#include <nn/tiny.hpp>
 #include <support/backends.hpp>
 #include <train/tiny.hpp>
 
@@ -44,17 +45,6 @@ struct Outcome {
   std::vector<double> loss;
   train::FitResult result;
 };
-nn::TransformerConfig<nn::BertBlock> encoder() {
-  return {
-      .vocabulary = 13,
-      .width = 16,
-      .layers = 2,
-      .positions = 6,
-      .learned_positions = true,
-      .embedding_norm = true,
-      .block = {.attention = {.heads = 2, .kv_heads = 2, .causal = false, .bias = true, .output_bias = true},
-                .feed_forward = {.hidden = 20}}};
-}
 template <class B, class Block, class Method, class Make>
 Outcome run(const Method& method, const Alike& data, FitConfig c, bool replay,
             const nn::TransformerConfig<Block>& shape, Make make) {
@@ -98,7 +88,8 @@ index_t replayed(const Method& method, const Alike& data, const FitConfig& c) {
 }
 template <class B, class Make> index_t replayed_of_encoder(const Make& make) {
   return replayed<B>(adapt::Lora{.placement = {.rank = 2}}, Alike{{4, 1, 6, 3}, 24, false, true},
-                     FitConfig{.steps = 10, .batch = 4, .optimizer = {.lr = 5e-3}}, encoder(), make);
+                     FitConfig{.steps = 10, .batch = 4, .optimizer = {.lr = 5e-3}},
+                     test::tiny<nn::BertBlock>(), make);
 }
 const adapt::Lora lora{.placement = {.rank = 2}};
 const FitConfig ten{.steps = 10, .batch = 4, .optimizer = {.lr = 5e-3}};

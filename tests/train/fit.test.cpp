@@ -52,7 +52,7 @@ template <class Act> std::string numeric_error(Act act) {
 TEST_CASE("one step, followed by hand", "[train][fit]") {
   B b;
   test::Point<B> point(b, {0, 1});
-  const test::Numbers samples{{3, 5}};
+  const test::OneEach samples{{3, 5}};
   struct Watch {
     test::Point<B>& point;
     train::StepInfo info = {};
@@ -78,7 +78,7 @@ TEST_CASE("one step, followed by hand", "[train][fit]") {
 TEST_CASE("the norm is told before clipping, the gradient used is clipped", "[train][fit]") {
   B b;
   test::Point<B> point(b, {0, 1});
-  const test::Numbers samples{{3, 5}};
+  const test::OneEach samples{{3, 5}};
   struct Watch {
     test::Point<B>& point;
     double norm = 0, clipped = 0;
@@ -139,7 +139,7 @@ struct Hooked : test::Point<B> {
 TEST_CASE("a trainee is told of every pass, and asked for its regulariser once a step", "[train][fit]") {
   B b;
   Hooked point(b, {1, 2});
-  const test::Numbers samples{{3, 5}};
+  const test::OneEach samples{{3, 5}};
   struct Note {
     Hooked& point;
     double loss = 0, penalty = 0;
@@ -259,7 +259,7 @@ TEST_CASE("a parameter that becomes NaN ends the run with its name and the step"
 TEST_CASE("a loss that is not finite though all parameters are says so", "[train][fit]") {
   B b;
   test::Point<B> point(b, {1e200});
-  const test::Numbers samples{{3, 5}};
+  const test::OneEach samples{{3, 5}};
   const auto what =
       numeric_error([&] { train::fit(b, test::Nothing{}, point, samples, {.steps = 1}, test::Distance{}); });
   REQUIRE(what.find("step 0: the loss is inf, though every parameter is finite; lower") == 0);
@@ -275,7 +275,7 @@ TEST_CASE("a gradient that is not finite ends the run before the step is made", 
   };
   B b;
   Wild point(b, {1});
-  const test::Numbers samples{{3, 5}};
+  const test::OneEach samples{{3, 5}};
   const auto what =
       numeric_error([&] { train::fit(b, test::Nothing{}, point, samples, {.steps = 1}, test::Distance{}); });
   REQUIRE(what.find("step 0: the gradient of w is not finite; lower the learning rate, or clip") == 0);
@@ -301,7 +301,7 @@ struct Rated : test::Point<B> {
 
 TEST_CASE("the rate follows the schedule and the trainee's own multiple, a rate of 0 keeps still",
           "[train][fit]") {
-  const test::Numbers samples{{3}};
+  const test::OneEach samples{{3}};
   const FitConfig config{
       .steps = 1, .batch = 1, .optimizer = {.lr = 0.5, .weight_decay = 0}, .schedule = {.warmup = 1}};
   const auto moved = [&](double rate, const FitConfig& c) {
@@ -339,7 +339,7 @@ TEST_CASE("what the objective trains has a rate of its own where one is given", 
     B b;
     test::Point<B> point(b, {0});
     Parameter<B> head{"head", zeros<double>(b, 1, 1), {}};
-    train::fit(b, test::Nothing{}, point, test::Numbers{{3}},
+    train::fit(b, test::Nothing{}, point, test::OneEach{{3}},
                {.steps = 1,
                 .batch = 1,
                 .optimizer = {.lr = 0.5, .weight_decay = 0},
@@ -359,7 +359,7 @@ TEST_CASE("two parameters of one name would share their moments, and are refused
   test::Point<B> point(b, {0});
   Parameter<B> head{point.w.name, zeros<double>(b, 1, 1), {}};
   REQUIRE_THROWS_WITH(
-      train::fit(b, test::Nothing{}, point, test::Numbers{{3}}, {.steps = 1, .batch = 1},
+      train::fit(b, test::Nothing{}, point, test::OneEach{{3}}, {.steps = 1, .batch = 1},
                  WithHead{{}, &head}),
       "fit: two parameters are named '" + point.w.name + "', expected a name of its own for each");
   REQUIRE(point.w.grad.empty());
@@ -370,7 +370,7 @@ TEST_CASE("a configuration that cannot be right is refused before the first step
     B b;
     test::Point<B> point(b, {0});
     CAPTURE(text);
-    REQUIRE_THROWS_WITH(train::fit(b, test::Nothing{}, point, test::Numbers{{1}}, c, test::Distance{}), text);
+    REQUIRE_THROWS_WITH(train::fit(b, test::Nothing{}, point, test::OneEach{{1}}, c, test::Distance{}), text);
     REQUIRE(point.w.grad.empty());
   };
   refused({.steps = 0}, "fit: 0 steps, expected at least 1");

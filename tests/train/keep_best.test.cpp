@@ -11,7 +11,7 @@ using namespace lorica;
 using B = cpu::EigenBackend<double>;
 
 namespace {
-const test::Numbers samples{{1, 2, 3, 4}};
+const test::OneEach samples{{1, 2, 3, 4}};
 const double no_number = std::numeric_limits<double>::quiet_NaN();
 
 /// Where w was after every step.

@@ -99,7 +99,7 @@ struct Distance {
   }
 };
 /// One sample for each number: that number is the only target.
-struct Numbers {
+struct OneEach {
   std::vector<std::int32_t> values;
 
   [[nodiscard]] index_t size() const { return static_cast<index_t>(values.size()); }
