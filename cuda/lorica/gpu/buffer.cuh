@@ -140,39 +140,41 @@ class Pool : public std::enable_shared_from_this<Pool> {
     return nullptr;
   }
   std::byte* from_device(std::size_t size) {
-    try {
-      return allocated(size);
-    } catch (const std::bad_alloc&) {
+    std::byte* p = allocated(size);
+    if (p == nullptr) {
       release(free_);
+      p = allocated(size);
     }
-    try {
-      return allocated(size);
-    } catch (const std::bad_alloc&) {
+    if (p == nullptr) {
       release_recorded();
+      p = allocated(size);
     }
-    try {
-      return allocated(size);
-    } catch (const std::bad_alloc&) {
+    if (p == nullptr)
       throw OutOfMemory(
           message("the device has no room for ", mebibytes(size), ": ", mebibytes(in_use_), " are in use",
                   limit_ > 0 ? ", of at most " + mebibytes(limit_) : "", of_device()),
           size, in_use_);
-    }
+    return p;
   }
-  std::byte* allocated(std::size_t size) {
-    if (limit_ > 0 && held_ + size > limit_) throw std::bad_alloc();
+  /// Null where there is no room.
+  [[nodiscard]] std::byte* allocated(std::size_t size) const {
+    if (limit_ > 0 && held_ + size > limit_) return nullptr;
 #if THRUST_DEVICE_SYSTEM == THRUST_DEVICE_SYSTEM_CUDA
     // Not Thrust's own, which takes every error for a lack of memory, a kernel's that failed before as well.
     void* p = nullptr;
     const cudaError_t status = cudaMalloc(&p, size);
     if (status == cudaErrorMemoryAllocation) {
       (void)cudaGetLastError();
-      throw std::bad_alloc();
+      return nullptr;
     }
     detail::check(status, "memory on the device, ", size, " bytes, or what was queued before it");
     return static_cast<std::byte*>(p);
 #else
-    return thrust::raw_pointer_cast(thrust::device_malloc<std::byte>(size));
+    try {
+      return thrust::raw_pointer_cast(thrust::device_malloc<std::byte>(size));
+    } catch (const std::bad_alloc&) {
+      return nullptr;
+    }
 #endif
   }
   /// What the device says of itself, where it is one: others may have their part.
